@@ -1,0 +1,1 @@
+"""Crowbar on the command line."""

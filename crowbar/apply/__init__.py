@@ -1,0 +1,1 @@
+"""Bundles to nodes and events back: the only room that knows ansible-runner and SSH."""

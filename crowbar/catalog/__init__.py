@@ -1,0 +1,1 @@
+"""The catalog: barclamps found, validated and rendered."""

@@ -1,0 +1,148 @@
+"""What a barclamp is, as immutable values. Reading them from disk is `load`'s work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from crowbar.errors import InputError
+
+
+class SecretKind(StrEnum):
+    """How the value of a secret is generated."""
+
+    PASSWORD = "password"  # letters and digits
+    HEX = "hex"  # lower-case hexadecimal digits
+    FERNET = "fernet"  # a urlsafe-base64 Fernet key
+
+
+@dataclass(frozen=True)
+class SecretSpec:
+    """A secret that the engine generates once for a barclamp. ``length`` is in characters."""
+
+    name: str
+    summary: str
+    kind: SecretKind = SecretKind.PASSWORD
+    length: int = 32
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many nodes may hold a role; ``max`` of None means any number."""
+
+    min: int = 0
+    max: int | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """A value other barclamps may use: a Jinja expression, a secret's name, or a fact a role makes.
+
+    Exactly one of the three is set. ``fact_of`` is the role whose step publishes the value while it runs.
+    """
+
+    name: str
+    template: str = ""
+    secret: str = ""
+    fact_of: str = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One value that an attribute set to ``auto`` may take: the first whose ``needs`` a node can do wins."""
+
+    value: str
+    needs: tuple[str, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a node plays in a barclamp. ``path`` is the Ansible role's folder; ``digest`` covers its content."""
+
+    name: str
+    summary: str
+    path: Path
+    digest: str
+    count: Count = Count()
+    after: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    sees_nodes: bool = False
+
+    @property
+    def ansible_name(self) -> str:
+        """The role's folder name: Ansible wants underscores where Crowbar's names have hyphens."""
+        return self.name.replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The check (``gate.yml``, a tasks file) that runs on the first node of ``role``."""
+
+    role: str
+    path: Path
+    digest: str
+
+
+@dataclass(frozen=True)
+class Access:
+    """An address a person uses; ``url``, ``user`` and ``secret`` are templates over the published values."""
+
+    title: str
+    url: str
+    user: str = ""
+    secret: str = ""
+
+
+@dataclass(frozen=True)
+class Barclamp:
+    """One folder that knows how to install one system."""
+
+    name: str
+    summary: str
+    path: Path
+    schema: Mapping[str, Any]
+    roles: Mapping[str, Role]
+    aliases: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    wants: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    secrets: Mapping[str, SecretSpec] = field(default_factory=dict)
+    publishes: Mapping[str, Published] = field(default_factory=dict)
+    choices: Mapping[str, tuple[Choice, ...]] = field(default_factory=dict)
+    gate: Gate | None = None
+    access: tuple[Access, ...] = ()
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All barclamps that were found; ``digest`` covers what every step shares (collection, play template)."""
+
+    barclamps: Mapping[str, Barclamp]
+    shared_digest: str
+
+    def __iter__(self) -> Iterator[Barclamp]:
+        return iter(self.barclamps.values())
+
+    def find(self, name: str) -> Barclamp | None:
+        """The barclamp of that name or alias, or None."""
+        if name in self.barclamps:
+            return self.barclamps[name]
+        return next((barclamp for barclamp in self if name in barclamp.aliases), None)
+
+    def get(self, name: str) -> Barclamp:
+        """The barclamp of that name or alias.
+
+        Raises InputError, naming the known ones.
+        """
+        barclamp = self.find(name)
+        if barclamp is None:
+            known = ", ".join(sorted(self.barclamps))
+            raise InputError(f"There is no barclamp {name!r}.", hint=f"Known barclamps: {known}.")
+        return barclamp

@@ -1,0 +1,1 @@
+"""The engine: the plan (pure), its execution, and its recovery."""

@@ -1,0 +1,1 @@
+"""Machines made of software: today the container machine of `deploy --single-node`."""

@@ -1,0 +1,1 @@
+"""The store: what Crowbar knows, in SQLite or PostgreSQL."""

@@ -1,0 +1,1 @@
+"""The cloud checked from outside, by real clients."""

@@ -1,0 +1,1 @@
+"""All that knows hardware: what a node has and what it can do."""
