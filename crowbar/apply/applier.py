@@ -1,0 +1,125 @@
+"""Applies jobs on a node: sends the bundle to a worker there and follows its events."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+
+from crowbar.apply.bundle import bundle, extra_variables
+from crowbar.apply.local import LocalTransport
+from crowbar.apply.model import Job, Sink
+from crowbar.apply.ssh import SshTransport
+from crowbar.apply.stream import process, transmit
+from crowbar.apply.translate import Translator
+from crowbar.apply.transport import Session, Transport
+from crowbar.errors import NodeError
+from crowbar.store.model import Node, NodeKind
+
+UNIT = "crowbar-apply"
+_RUNTIME = f"/run/{UNIT}"
+# The worker is a transient unit of that one name: systemd itself sees to it that there are never two on a node, that
+# nothing of it stays when it is stopped, and that its folder (with the secrets) is on a tmpfs and goes with it.
+_WORKER = (
+    "systemd-run",
+    "--quiet",
+    "--pipe",
+    "--wait",
+    "--collect",
+    f"--unit={UNIT}",
+    f"--property=RuntimeDirectory={UNIT}",
+    "--property=RuntimeDirectoryMode=0700",
+    f"--setenv=TMPDIR={_RUNTIME}",
+    "--setenv=HOME=/root",
+    "--setenv=LANG=C.UTF-8",
+    "ansible-runner",
+    "worker",
+    "--private-data-dir",
+    f"{_RUNTIME}/job",
+)
+# Pipelining keeps modules' arguments, secrets among them, out of files; the temporary folders are on the tmpfs too.
+_ANSIBLE = {
+    "ANSIBLE_PIPELINING": "1",
+    "ANSIBLE_LOCAL_TEMP": f"{_RUNTIME}/ansible",
+    "ANSIBLE_REMOTE_TEMP": f"{_RUNTIME}/remote",
+    "ANSIBLE_RETRY_FILES_ENABLED": "0",
+    "ANSIBLE_DEPRECATION_WARNINGS": "0",
+    "ANSIBLE_NOCOLOR": "1",
+    "ANSIBLE_INVENTORY_ENABLED": "yaml",
+}
+
+
+def transport_to(node: Node, *, patience: float = 30) -> Transport:
+    """The way to that node."""
+    return LocalTransport() if node.kind is NodeKind.HOST else SshTransport(node, patience=patience)
+
+
+def stop_worker(transport: Transport) -> None:
+    """End the worker that an engine which died, or a cancelled step, left on the node; none is fine too."""
+    transport.run(["systemctl", "stop", f"{UNIT}.service"], timeout=60)
+
+
+class AnsibleApplier:
+    """The real Applier."""
+
+    def apply(self, node: Node, jobs: Sequence[Job], sink: Sink, cancel: threading.Event) -> None:
+        """Run the jobs on the node; see `crowbar.apply.model.Applier`."""
+        transport = transport_to(node)
+        try:
+            stop_worker(transport)
+            self._run(transport, node, jobs, sink, cancel)
+        finally:
+            transport.close()
+
+    def _run(
+        self, transport: Transport, node: Node, jobs: Sequence[Job], sink: Sink, cancel: threading.Event
+    ) -> None:
+        translate = Translator([job.key for job in jobs], sink)
+        with (
+            bundle(node.name, jobs) as folder,
+            tempfile.TemporaryDirectory(prefix="crowbar-process-") as scratch,
+            transport.open(_WORKER) as session,
+            _cancelling(node, cancel),
+        ):
+            try:
+                transmit(session.stdin, str(folder), extra_variables(jobs), _ANSIBLE)
+                session.close_stdin()
+                status, explanation = process(session.stdout, scratch, translate)
+            except OSError as error:
+                status, explanation = "error", f"The connection to the node was lost: {error}"
+            _conclude(translate, node, status, explanation, session, cancelled=cancel.is_set())
+
+
+def _conclude(
+    translate: Translator, node: Node, status: str, explanation: str, session: Session, *, cancelled: bool
+) -> None:
+    """Close what the stream left open. A worker that failed without a failing job is the node's failure."""
+    reason = explanation or f"The worker on the node ended with status {status!r}."
+    translate.end("" if status == "successful" else reason, cancelled=cancelled)
+    if status != "successful" and not translate.failed and not cancelled:
+        details = "\n".join(text for text in (translate.loose_lines, session.stderr_tail().strip()) if text)
+        raise NodeError(f"Node {node.name} did not run its steps: {reason}\n{details}".rstrip())
+
+
+@contextlib.contextmanager
+def _cancelling(node: Node, cancel: threading.Event) -> Iterator[None]:
+    """While inside: when ``cancel`` is set, stop the node's worker, which ends the stream that is being read."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            if cancel.wait(0.2):
+                transport = transport_to(node, patience=5)
+                # A node that cannot be reached any more has also ended the stream.
+                with contextlib.suppress(NodeError), contextlib.closing(transport):
+                    stop_worker(transport)
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
