@@ -1,0 +1,185 @@
+"""The plan: from what is wanted and what is known, the steps, and why each would run. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from crowbar.catalog.model import Catalog
+from crowbar.engine.graph import Vertex, build_graph, type_elements
+from crowbar.store.model import Applied, StepKind
+
+Inputs = Mapping[str, str]  # a step's inputs: their names (as a user would say them) and digests
+_UNKNOWN = "unknown"
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Known:
+    """What has been done: the last success of each step by key, and the digests of the published facts."""
+
+    applied: Mapping[str, Applied] = field(default_factory=dict)
+    facts: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """A step, whether it would run, and why.
+
+    A gate is always checked; ``will_run`` tells whether it is a new demand on it. ``settled`` is false where only
+    what an earlier step publishes can tell.
+    """
+
+    vertex: Vertex
+    inputs: Inputs
+    will_run: bool
+    reason: str
+    settled: bool = True
+
+    @property
+    def key(self) -> str:
+        """Its key, unique in the plan."""
+        return self.vertex.key
+
+    @property
+    def kind(self) -> StepKind:
+        """What it does to its node."""
+        return self.vertex.kind
+
+    @property
+    def barclamp(self) -> str:
+        """The barclamp it belongs to."""
+        return self.vertex.barclamp
+
+    @property
+    def role(self) -> str:
+        """The role it applies."""
+        return self.vertex.role
+
+    @property
+    def node(self) -> str:
+        """The node it runs on."""
+        return self.vertex.node
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """The keys of the steps that come before."""
+        return self.vertex.requires
+
+    @property
+    def identity(self) -> str:
+        """The digest of all that the step is a function of."""
+        return identity_of(self.inputs)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All steps in a valid order. ``notes`` say what was chosen for the operator (a back end, a data path)."""
+
+    steps: tuple[PlannedStep, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def to_run(self) -> tuple[PlannedStep, ...]:
+        """The steps that would run."""
+        return tuple(step for step in self.steps if step.will_run)
+
+
+def identity_of(inputs: Inputs) -> str:
+    """The digest over the inputs' names and digests."""
+    return hashlib.sha256(json.dumps(sorted(inputs.items())).encode()).hexdigest()
+
+
+def fact_inputs(vertex: Vertex, facts: Mapping[tuple[str, str], str]) -> dict[str, str]:
+    """The inputs that a step has from facts published at run time."""
+    return {f"{barclamp}'s {name}": facts.get((barclamp, name), _UNKNOWN) for barclamp, name in vertex.consumes}
+
+
+def decide(step: PlannedStep, known: Known, *, force: bool) -> PlannedStep:
+    """The step with its facts' digests as now known, and whether it would run with them."""
+    inputs = {**step.inputs, **fact_inputs(step.vertex, known.facts)}
+    will_run, reason = _verdict(inputs, known.applied.get(step.key), force=force)
+    return replace(step, inputs=inputs, will_run=will_run, reason=reason, settled=True)
+
+
+def _verdict(inputs: Inputs, applied: Applied | None, *, force: bool) -> tuple[bool, str]:
+    if applied is None:
+        return True, "new"
+    if applied.identity != identity_of(inputs):
+        return True, f"changed: {_difference(applied.inputs, inputs)}"
+    if force:
+        return True, "forced"
+    return False, "unchanged"
+
+
+def _difference(old: Inputs, new: Inputs) -> str:
+    """The names of the inputs that differ, the first few of them."""
+    names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return (", ".join(names[:_SHOWN]) or "what it is made of") + more
+
+
+def make_plan(
+    catalog: Catalog,
+    elements: type_elements,
+    known: Known,
+    inputs_of: Callable[[Vertex], Inputs],
+    *,
+    force: bool = False,
+    notes: Sequence[str] = (),
+) -> Plan:
+    """Plan the way from ``known`` to the wanted ``elements`` (barclamp -> role -> node names).
+
+    ``inputs_of`` gives a step's inputs but for run-time facts. With ``force`` every step runs.
+    """
+    steps: dict[str, PlannedStep] = {}
+    running: set[str] = set()
+    made: dict[tuple[str, str], str] = {}  # a fact that will be made anew, and the step that makes it
+    for vertex in build_graph(catalog, elements):
+        inputs = dict(inputs_of(vertex))
+        if vertex.kind is StepKind.GATE:
+            inputs |= {key: steps[key].identity for key in vertex.requires}
+        step = decide(PlannedStep(vertex, inputs, will_run=False, reason=""), known, force=force)
+        if vertex.kind is StepKind.GATE:
+            step = _gate_verdict(step, running)
+        elif not step.will_run and (makers := {made[fact] for fact in vertex.consumes if fact in made}):
+            step = replace(step, settled=False, reason=f"only if {', '.join(sorted(makers))} publishes other facts")
+        if step.will_run:
+            running.add(step.key)
+            made |= dict.fromkeys(vertex.produces, step.key)
+        steps[vertex.key] = step
+    return Plan((*steps.values(), *_removals(catalog, set(steps), known)), tuple(notes))
+
+
+def _gate_verdict(step: PlannedStep, running: set[str]) -> PlannedStep:
+    if running.intersection(step.requires):
+        return replace(step, will_run=True, reason="after its barclamp's steps")
+    if step.will_run:
+        return step
+    return replace(step, reason="checked again")
+
+
+def _removals(catalog: Catalog, wanted: set[str], known: Known) -> list[PlannedStep]:
+    """A step for each role that a node has and should not; what was put on last goes first."""
+    gone = [applied for key, applied in known.applied.items() if key not in wanted and not key.count("/gate@")]
+    depth = {applied.barclamp: _depth(catalog, applied.barclamp) for applied in gone}
+    ordered = sorted(gone, key=lambda applied: (-depth[applied.barclamp], applied.key))
+    return [
+        PlannedStep(
+            Vertex(applied.key, StepKind.REMOVE, applied.barclamp, applied.role, applied.node),
+            {},
+            will_run=True,
+            reason="no longer wanted there",
+        )
+        for applied in ordered
+        if (barclamp := catalog.find(applied.barclamp)) is not None and applied.role in barclamp.roles
+    ]
+
+
+def _depth(catalog: Catalog, name: str, seen: frozenset[str] = frozenset()) -> int:
+    barclamp = catalog.find(name)
+    if barclamp is None or name in seen:
+        return 0
+    return 1 + max((_depth(catalog, other, seen | {name}) for other in barclamp.requires), default=0)

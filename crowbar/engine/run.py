@@ -1,0 +1,277 @@
+"""Running a plan: one thread decides and writes rows, one thread a busy node talks to it.
+
+The rows are the only truth: a step counts as done when its row says so, in the same transaction that keeps its
+identity and what it published. So the engine may be killed at any moment; `crowbar.store` marks what it left as
+interrupted, and a new plan, made from the rows, goes on from there.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from crowbar.apply.model import Applier, Job, Outcome, Result
+from crowbar.engine.board import Board
+from crowbar.engine.messages import Finished, Happened, Idle, Line, Message, QueueSink, Started
+from crowbar.engine.plan import Known, Plan, PlannedStep, decide
+from crowbar.engine.redact import Redactor
+from crowbar.engine.watch import Watcher
+from crowbar.errors import CrowbarError, NodeError
+from crowbar.store.deployments import StepDraft
+from crowbar.store.model import (
+    Applied,
+    Deployment,
+    DeploymentStatus,
+    Event,
+    Health,
+    Node,
+    NodeState,
+    StepKind,
+    StepRow,
+    StepStatus,
+)
+from crowbar.store.store import Store
+
+_MOST_NODES_AT_ONCE = 32
+_POLL_SECONDS = 0.3  # how soon a cancellation is seen, and events are written at the latest
+_STATUS = {
+    Result.SUCCEEDED: StepStatus.SUCCEEDED,
+    Result.FAILED: StepStatus.FAILED,
+    Result.CANCELLED: StepStatus.CANCELLED,
+}
+
+
+class Run:
+    """One execution of one plan."""
+
+    def __init__(
+        self,
+        store: Store,
+        applier: Applier,
+        watcher: Watcher,
+        nodes: Mapping[str, Node],
+        job_of: Callable[[PlannedStep], Job],
+        redactor: Redactor,
+        *,
+        cancel: threading.Event,
+        force: bool = False,
+    ) -> None:
+        """``job_of`` makes a step's job, secrets and facts revealed, at the moment that it is handed to its node."""
+        self._store = store
+        self._applier = applier
+        self._watcher = watcher
+        self._nodes = nodes
+        self._job_of = job_of
+        self._redactor = redactor
+        self._cancel = cancel
+        self._force = force
+        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._busy: set[str] = set()
+        self._untouched: set[str] = set()  # busy nodes that have not begun with any step: none at the end is a fault
+        self._events: list[Event] = []
+        self._rows: dict[str, StepRow] = {}
+        self._board = Board(())
+        self._deployment = 0
+
+    def __call__(self, plan: Plan, summary: str) -> Deployment:
+        """Run the plan to its end and give the finished deployment; failures of steps are in its rows."""
+        self._board = Board(plan.steps)
+        deployment = self._open(plan, summary)
+        with ThreadPoolExecutor(_MOST_NODES_AT_ONCE, thread_name_prefix="apply") as pool:
+            try:
+                self._loop(pool)
+            except BaseException:
+                self._cancel.set()  # the appliers' threads must end before the pool can
+                raise
+            finally:
+                self._flush()
+        status = self._conclude()
+        self._store.deployments.finish(deployment.id, status)
+        finished = replace(deployment, status=status, finished=datetime.now(UTC))
+        self._watcher.finished(finished, list(self._rows.values()))
+        return finished
+
+    def _open(self, plan: Plan, summary: str) -> Deployment:
+        for step in plan.steps:
+            if not step.will_run and step.settled and step.kind is StepKind.APPLY:
+                self._board.status[step.key] = StepStatus.UNCHANGED
+        drafts = [
+            StepDraft(s.key, s.kind, s.barclamp, s.role, s.node, self._board.status[s.key], s.reason)
+            for s in plan.steps
+        ]
+        deployment = self._store.deployments.create(summary, drafts)
+        self._deployment = deployment.id
+        self._rows = {row.key: row for row in self._store.deployments.steps(deployment.id)}
+        self._watcher.planned(plan, list(self._rows.values()), self._store.deployments.durations())
+        return deployment
+
+    def _loop(self, pool: ThreadPoolExecutor) -> None:
+        while True:
+            if not self._cancel.is_set():
+                self._dispatch(pool)
+            if not self._busy:
+                return
+            try:
+                self._take(self._messages.get(timeout=_POLL_SECONDS))
+            except queue.Empty:
+                self._flush()
+
+    def _dispatch(self, pool: ThreadPoolExecutor) -> None:
+        """Give every idle node what it can do now."""
+        for step, culprit in self._board.blocked():
+            self._finish(step.key, StepStatus.CANCELLED, error=f"It needs {culprit}, which did not succeed.")
+        for name in self._board.nodes_waiting():
+            if name in self._busy:
+                continue
+            chain = [step for step in self._board.chain(name) if self._still_needed(step)]
+            if chain:
+                self._busy.add(name)
+                self._untouched.add(name)
+                self._store.nodes.set_state(name, NodeState.READYING, Health.OK)
+                jobs = [self._job_of(step) for step in chain]
+                self._watcher.message(f"{name}: {len(jobs)} steps handed over, from {jobs[0].key}")
+                pool.submit(self._apply, self._nodes[name], jobs)
+
+    def _still_needed(self, step: PlannedStep) -> bool:
+        """Decide a step for good, now that the facts it uses are there; one with nothing to do is done."""
+        if step.settled and not step.vertex.consumes:
+            return True
+        if step.kind is not StepKind.APPLY:
+            return True
+        decided = decide(step, Known(self._applied(), self._store.published.digests()), force=self._force)
+        self._board.replace(decided)
+        if not decided.will_run:
+            self._finish(step.key, StepStatus.UNCHANGED)
+        return decided.will_run
+
+    def _applied(self) -> dict[str, Applied]:
+        return {applied.key: applied for applied in self._store.applied.list()}
+
+    def _apply(self, node: Node, jobs: Sequence[Job]) -> None:
+        """In a thread of the pool: the only place where an applier's trouble is caught."""
+        idle = Idle(node.name)
+        try:
+            self._applier.apply(node, jobs, QueueSink(self._messages), self._cancel)
+        except CrowbarError as error:
+            idle = Idle(node.name, error=error)
+        except Exception as defect:  # noqa: BLE001 (raised again in the engine's thread)
+            idle = Idle(node.name, defect=defect)
+        self._messages.put(idle)
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case Started(key):
+                self._start(key)
+            case Finished(key, outcome):
+                self._ended(key, outcome)
+            case Line(key, text):
+                self._watcher.line(key, self._redactor.text(text))
+            case Happened(key, kind, text, data):
+                self._event(kind, text, key, data)
+            case Idle(node, error, defect):
+                self._idle(node, error)
+                if defect is not None:
+                    raise defect
+
+    def _start(self, key: str) -> None:
+        row = self._rows[key]
+        self._flush()
+        self._store.deployments.start_step(row.id, self._board.steps[key].identity)
+        self._board.status[key] = StepStatus.RUNNING
+        self._untouched.discard(self._board.steps[key].node)
+        self._event("step.started", key, key)
+        self._show(replace(row, status=StepStatus.RUNNING, started=datetime.now(UTC)))
+
+    def _ended(self, key: str, outcome: Outcome) -> None:
+        step = self._board.steps[key]
+        status = _STATUS[outcome.result]
+        if step.kind is StepKind.GATE and status is StepStatus.SUCCEEDED and not step.will_run:
+            status = StepStatus.UNCHANGED
+        self._finish(key, status, changed=outcome.changed, error=outcome.error, published=outcome.published)
+
+    def _finish(
+        self,
+        key: str,
+        status: StepStatus,
+        *,
+        changed: int = 0,
+        error: str = "",
+        published: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Write a step's end: row, identity and facts in one transaction, then tell the watcher."""
+        step = self._board.steps[key]
+        succeeded = status is StepStatus.SUCCEEDED
+        keep = succeeded and step.kind is not StepKind.REMOVE
+        self._store.deployments.finish_step(
+            self._rows[key].id,
+            status,
+            changed=changed,
+            error=self._redactor.text(error),
+            applied=Applied(key, step.barclamp, step.role, step.node, step.identity, step.inputs) if keep else None,
+            published=published or {},
+            identity=step.identity,
+        )
+        if succeeded and step.kind is StepKind.REMOVE:
+            self._store.applied.forget(key)
+        self._board.status[key] = status
+        if status is not StepStatus.UNCHANGED:
+            self._event(f"step.{status}", f"{key} {status}" + (f": {error}" if error else ""), key)
+        self._flush()
+        ended = replace(self._rows[key], status=status, changed=changed, error=self._redactor.text(error))
+        self._show(replace(ended, finished=datetime.now(UTC)))
+
+    def _idle(self, node: str, error: CrowbarError | None) -> None:
+        """A node is free again. One that cannot be reached is quarantined: none of its steps is tried again."""
+        self._busy.discard(node)
+        if self._cancel.is_set():
+            return
+        if error is None and node in self._untouched:
+            error = NodeError(f"Node {node} began with none of the steps that it was given.")
+        if error is None:
+            return
+        text = self._redactor.text(str(error))
+        self._event("node.quarantined", text)
+        self._watcher.message(text)
+        for key, step in self._board.steps.items():
+            if step.node == node and self._board.status[key] in {StepStatus.PENDING, StepStatus.RUNNING}:
+                self._finish(key, StepStatus.FAILED, error=text)
+
+    def _conclude(self) -> DeploymentStatus:
+        """Close the rows that were left, set the nodes' states, and name the deployment's end."""
+        for step in self._board.pending():
+            self._finish(step.key, StepStatus.CANCELLED, error="Cancelled before it began.")
+        for name in {step.node for step in self._board.steps.values()}:
+            self._settle(name)
+        if self._board.all_good:
+            return DeploymentStatus.SUCCEEDED
+        return DeploymentStatus.CANCELLED if self._cancel.is_set() else DeploymentStatus.FAILED
+
+    def _settle(self, name: str) -> None:
+        """A node is ready only if all its steps say so."""
+        statuses = self._board.of_node(name)
+        if StepStatus.FAILED in statuses:
+            failed = next(k for k, s in self._board.status.items() if s is StepStatus.FAILED and k.endswith(f"@{name}"))
+            self._store.nodes.set_state(name, NodeState.READYING, Health.PROBLEM, f"{failed} failed.")
+        elif StepStatus.CANCELLED in statuses:
+            self._store.nodes.set_state(name, NodeState.READYING, Health.OK, "Not all of its steps have run.")
+        else:
+            self._store.nodes.set_state(name, NodeState.READY, Health.OK)
+
+    def _show(self, row: StepRow) -> None:
+        self._rows[row.key] = row
+        self._watcher.step(row)
+
+    def _event(self, kind: str, text: str, key: str = "", data: Mapping[str, object] | None = None) -> None:
+        row = self._rows.get(key)
+        clean = self._redactor.data(data or {})
+        step = row.id if row else None
+        self._events.append(Event(self._deployment, step, datetime.now(UTC), kind, self._redactor.text(text), clean))
+
+    def _flush(self) -> None:
+        events, self._events = self._events, []
+        if events:
+            self._store.events.append(events)

@@ -1,0 +1,89 @@
+"""The plan is pure: order, reasons, and what follows a change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from crowbar.catalog.model import Catalog
+from crowbar.engine.graph import build_graph
+from crowbar.errors import InputError
+from tests.engine.conftest import CATALOG, ONE_NODE, barclamp, role
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Cloud
+
+
+def test_every_step_comes_after_what_it_requires() -> None:
+    vertices = build_graph(CATALOG, ONE_NODE)
+    seen: set[str] = set()
+    for vertex in vertices:
+        assert seen.issuperset(vertex.requires)
+        seen.add(vertex.key)
+    assert len(vertices) == 11
+
+
+def test_a_wanted_barclamp_comes_first_where_it_is_deployed_and_is_not_missed_where_it_is_not() -> None:
+    by_key = {vertex.key: vertex for vertex in build_graph(CATALOG, ONE_NODE)}
+    assert "swift/gate@n1" in by_key["glance/glance-server@n1"].requires
+    without = {name: roles for name, roles in ONE_NODE.items() if name != "swift"}
+    by_key = {vertex.key: vertex for vertex in build_graph(CATALOG, without)}
+    assert by_key["glance/glance-server@n1"].requires == ("keystone/gate@n1",)
+
+
+def test_a_circle_of_barclamps_is_named() -> None:
+    circle = Catalog(
+        {
+            "a": barclamp("a", role("ra"), requires=("b",)),
+            "b": barclamp("b", role("rb"), requires=("a",)),
+        },
+        "",
+    )
+    with pytest.raises(InputError, match="a -> b -> a|b -> a -> b"):
+        build_graph(circle, {"a": {"ra": ("n1",)}, "b": {"rb": ("n1",)}})
+
+
+def test_all_is_new_at_first(cloud: Cloud) -> None:
+    plan = cloud.plan()
+    assert {step.reason for step in plan.steps if step.role != "gate"} == {"new", "after its barclamp's steps"}
+    assert plan.to_run == plan.steps
+
+
+def test_nothing_runs_the_second_time_but_gates_are_checked(cloud: Cloud) -> None:
+    cloud.deploy()
+    plan = cloud.plan()
+    assert plan.to_run == ()
+    assert {step.reason for step in plan.steps} == {"unchanged", "checked again"}
+
+
+def test_a_changed_input_is_named_and_only_its_barclamp_runs(cloud: Cloud) -> None:
+    cloud.deploy()
+    cloud.inputs["keystone/keystone-server@n1"] = {"content": "1", "attributes.workers": "8"}
+    plan = cloud.plan()
+    assert {step.key: step.reason for step in plan.to_run} == {
+        "keystone/keystone-server@n1": "changed: attributes.workers",
+        "keystone/gate@n1": "after its barclamp's steps",
+    }
+
+
+def test_force_runs_all(cloud: Cloud) -> None:
+    cloud.deploy()
+    assert {step.reason for step in cloud.plan(force=True).to_run} == {"forced", "after its barclamp's steps"}
+
+
+def test_what_uses_a_fact_that_will_be_made_anew_is_not_settled(cloud: Cloud) -> None:
+    cloud.applier.publishing = {"swift/ring@n1": {"rings": b"one"}}
+    cloud.deploy()
+    cloud.inputs["swift/ring@n1"] = {"content": "2"}
+    storage = next(step for step in cloud.plan().steps if step.key == "swift/storage@n1")
+    assert not storage.settled
+    assert storage.reason == "only if swift/ring@n1 publishes other facts"
+
+
+def test_a_role_no_longer_wanted_is_removed_the_dependent_first(cloud: Cloud) -> None:
+    cloud.deploy()
+    cloud.elements = {"database": ONE_NODE["database"]}
+    removed = [step.key for step in cloud.plan().to_run if step.kind == "remove"]
+    assert removed[-1] == "keystone/keystone-server@n1"
+    assert len(removed) == 5
