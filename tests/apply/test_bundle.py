@@ -1,0 +1,52 @@
+"""What a bundle holds: plays in order, roles, the collection, and no secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from crowbar.apply.bundle import bundle, extra_variables, render_play
+from crowbar.apply.model import Job, JobKind
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> list[Job]:
+    role = tmp_path / "roles" / "demo_role"
+    (role / "tasks").mkdir(parents=True)
+    (role / "tasks" / "main.yml").write_text("[]")
+    (role / "tasks" / "remove.yml").write_text("[]")
+    gate = tmp_path / "gate.yml"
+    gate.write_text("[]")
+    secret = {"secrets": {"password": "correct-horse"}}
+    return [
+        Job("demo/demo-role@n1", JobKind.APPLY, role, "demo-role", ("tree", 'odd"name'), variables=secret),
+        Job("demo/gate@n1", JobKind.GATE, gate, "demo-role"),
+        Job("demo/old@n1", JobKind.REMOVE, role, "demo-role", units=("demo.service",)),
+    ]
+
+
+def test_the_play_is_yaml_with_one_play_a_job_named_by_its_key(jobs: list[Job]) -> None:
+    apply, gate, remove = yaml.safe_load(render_play(jobs))
+    assert [play["name"] for play in (apply, gate, remove)] == [job.key for job in jobs]
+    assert apply["tasks"][0]["crowbar.node.packages"]["names"] == ["tree", 'odd"name']
+    assert apply["tasks"][1]["ansible.builtin.import_role"] == {"name": "demo_role"}
+    assert apply["vars"]["crowbar"] == "{{ crowbar_steps[0] }}"
+    assert gate["tasks"][0]["ansible.builtin.import_tasks"] == "gates/1.yml"
+    assert remove["tasks"][0]["ansible.builtin.import_role"]["tasks_from"] == "remove"
+    assert remove["tasks"][1]["crowbar.node.units"]["units"] == [
+        {"name": "demo.service", "state": "stopped", "enabled": False}
+    ]
+
+
+def test_the_bundle_has_all_that_its_play_names_and_no_secret(jobs: list[Job]) -> None:
+    with bundle("n1", jobs) as root:
+        files = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+        texts = [path.read_bytes() for path in root.rglob("*") if path.is_file()]
+    assert {"project/play.yml", "project/roles/demo_role/tasks/main.yml", "project/gates/1.yml"} <= files
+    assert "inventory/hosts.json" in files
+    assert any("collections/ansible_collections/crowbar/node" in name for name in files)
+    assert not any(b"correct-horse" in text for text in texts)
+    assert not root.exists()
+    assert extra_variables(jobs)["crowbar_steps"][0] == {"secrets": {"password": "correct-horse"}}
