@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from crowbar.catalog.model import SecretRef as SecretRef  # its home is the catalog, which the store may import
+
 
 class Health(StrEnum):
     """What is wrong with a node; beside its state, never instead of it."""
@@ -162,15 +164,3 @@ class Event:
     message: str
     data: Mapping[str, Any] = field(default_factory=dict)
     id: int = 0
-
-
-@dataclass(frozen=True)
-class SecretRef:
-    """A secret by name: what stands in variables, digests and revisions in place of its value."""
-
-    owner: str  # the barclamp
-    name: str
-    version: int = 1
-
-    def __str__(self) -> str:
-        return f"{self.owner}/{self.name}"

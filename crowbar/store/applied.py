@@ -1,0 +1,47 @@
+"""What last succeeded for each role on each node: what the plan knows of the nodes."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, delete, select
+
+from crowbar.store import tables as t
+from crowbar.store.database import Database, upsert
+from crowbar.store.model import Applied
+
+AppliedList = list[Applied]  # inside the class, `list` is its method
+
+
+class AppliedRoles:
+    """The applied roles by step key. They are written only with the step that applied them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(self) -> AppliedList:
+        """All of them, by key."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(t.applied).order_by(t.applied.c.key)).mappings()
+            return [Applied(**row) for row in rows]
+
+    def forget(self, key: str) -> None:
+        """Forget one: the step runs again the next time."""
+        with self._database.write() as connection:
+            connection.execute(delete(t.applied).where(t.applied.c.key == key))
+
+    def forget_node(self, node: str) -> None:
+        """Forget all of a node that is gone or was installed anew."""
+        with self._database.write() as connection:
+            connection.execute(delete(t.applied).where(t.applied.c.node == node))
+
+
+def save_applied(connection: Connection, applied: Applied) -> None:
+    """Record ``applied`` within the transaction that finishes its step."""
+    values = {
+        "key": applied.key,
+        "barclamp": applied.barclamp,
+        "role": applied.role,
+        "node": applied.node,
+        "identity": applied.identity,
+        "inputs": dict(applied.inputs),
+    }
+    upsert(connection, t.applied, values)

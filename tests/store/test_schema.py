@@ -1,0 +1,79 @@
+"""The migrations make exactly the tables that the program uses, on either database."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from crowbar.errors import EnvironmentFault
+from crowbar.store import schema
+from crowbar.store.database import Database, sqlite_url
+from crowbar.store.store import open_store
+from crowbar.store.tables import metadata
+
+OPEN = "import sys; from pathlib import Path; from crowbar.store.store import open_store; "
+OPEN += "open_store(sys.argv[1], Path(sys.argv[2])).close()"
+
+
+def test_migrations_and_tables_agree(url: str) -> None:
+    database = Database(url)
+    schema.migrate(database)
+    with database.read() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
+    database.close()
+    assert differences == []
+
+
+def test_the_head_is_the_newest_migration() -> None:
+    folder = Path(schema.__file__).parent / "migrations"
+    assert ScriptDirectory(str(folder)).get_current_head() == schema.HEAD
+
+
+def test_processes_that_open_a_new_store_at_once_all_succeed(url: str, key_file: Path) -> None:
+    command = [sys.executable, "-c", OPEN, url, str(key_file)]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [process.communicate()[1] for process in processes] == [""] * 4
+    assert [process.returncode for process in processes] == [0] * 4
+    assert [path.name for path in key_file.parent.iterdir()] == [key_file.name]
+
+
+def test_a_newer_schema_is_refused(url: str, key_file: Path) -> None:
+    open_store(url, key_file).close()
+    database = Database(url)
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(EnvironmentFault, match="newer Crowbar") as raised:
+        open_store(url, key_file)
+    database.close()
+    assert raised.value.hint
+
+
+def test_a_migration_that_fails_leaves_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database(url)
+    with database.write() as connection:
+        connection.execute(text("CREATE TABLE secrets (x INTEGER)"))  # the last but one that the migration makes
+    with pytest.raises(Exception, match="secrets"):
+        schema.migrate(database)
+    with database.read() as connection:
+        assert schema._revision(connection) == ""
+        assert schema.inspect(connection).get_table_names() == ["secrets"]
+    database.close()
+
+
+def test_the_embedded_database_is_private_and_in_wal_mode(tmp_path: Path) -> None:
+    path = tmp_path / "odd %2F?#name" / "crowbar.db"
+    open_store(sqlite_url(path), tmp_path / "keys" / "secret.key").close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
