@@ -1,0 +1,1 @@
+"""What a person sees while a deployment runs: a live tree on a terminal, plain lines elsewhere."""

@@ -1,0 +1,105 @@
+"""Progress as plain lines: for logs, pipes and programs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from crowbar.store.model import Deployment, StepRow, StepStatus
+from crowbar_cli.output import seconds
+from crowbar_cli.progress.board import Board
+from crowbar_cli.progress.picture import DONE, Picture, lasted, remaining, summary, waiting_for
+
+if TYPE_CHECKING:
+    from crowbar.engine.plan import Plan
+
+QUIET_SECONDS = 30.0
+
+
+def step_line(picture: Picture, row: StepRow) -> str:
+    """``[12/31] keystone/keystone-server@node1 succeeded in 8.2 s (changed 5)``."""
+    number = f"[{picture.done}/{len(picture.rows)}]"
+    if row.status not in DONE:
+        expected = picture.expected.get(row.key)
+        about = f", about {seconds(expected)}" if expected else ""
+        return f"{number} {row.key} {row.status.value}{about}"
+    took = f" in {seconds(lasted(row, picture.now))}" if row.started else ""
+    changed = f" (changed {row.changed})" if row.status is StepStatus.SUCCEEDED else ""
+    because = f": {row.error}" if row.status is StepStatus.CANCELLED and row.error else ""
+    return f"{number} {row.key} {row.status.value}{took}{changed}{because}"
+
+
+def failure_lines(picture: Picture, row: StepRow) -> list[str]:
+    """What a failed step printed last, and its error, indented."""
+    return [f"    {line}" for line in (*picture.lines.get(row.key, ()), *row.error.splitlines())]
+
+
+class PlainWatcher(Board):
+    """Writes a line for each thing that happens, and one that says what it waits for when nothing does."""
+
+    def __init__(self, write: Callable[[str], None], quiet: float = QUIET_SECONDS) -> None:
+        super().__init__()
+        self._write = write
+        self._quiet = quiet
+        self._spoke = threading.Event()
+        self._closed = threading.Event()
+        self._ticker = threading.Thread(target=self._tick, name="progress", daemon=True)
+
+    def __enter__(self) -> PlainWatcher:
+        self._ticker.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed.set()
+        self._spoke.set()
+        self._ticker.join()
+
+    def planned(self, plan: Plan, rows: Sequence[StepRow], expected: Mapping[str, float]) -> None:
+        """Say how much there is to do, and what needs nothing done."""
+        super().planned(plan, rows, expected)
+        picture = self.picture()
+        for text in plan.notes:
+            self._say(f"note: {text}")
+        estimate = remaining(picture)
+        about = f", about {seconds(estimate)}" if estimate and estimate >= 1 else ""
+        self._say(f"{len(rows) - picture.done} steps to run, {picture.done} unchanged{about}")
+
+    def step(self, row: StepRow) -> None:
+        """Say that a step began or ended; of a failed one, its last lines and its error too."""
+        super().step(row)
+        picture = self.picture()
+        lines = [step_line(picture, row)]
+        if row.status is StepStatus.FAILED:
+            lines += failure_lines(picture, row)
+        self._say("\n".join(lines))
+
+    def message(self, text: str) -> None:
+        """Say what Crowbar does outside any step."""
+        super().message(text)
+        self._say(self.picture().message)
+
+    def finished(self, deployment: Deployment, rows: Sequence[StepRow]) -> None:
+        """Say how it ended."""
+        super().finished(deployment, rows)
+        picture = self.picture()
+        self._say(
+            f"deployment {deployment.id} {deployment.status.value} after {seconds(picture.elapsed)}: {summary(picture)}"
+        )
+
+    def _say(self, text: str) -> None:
+        if text:
+            with self._lock:
+                self._write(text)
+            self._spoke.set()
+
+    def _tick(self) -> None:
+        while not self._closed.is_set():
+            if self._spoke.wait(self._quiet):
+                self._spoke.clear()
+                continue
+            with self._lock:
+                self._write(f"waiting for {waiting_for(self.picture())}")

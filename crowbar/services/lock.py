@@ -1,0 +1,62 @@
+"""One deployment at a time on an admin host."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+
+from crowbar.errors import EnvironmentFault
+from crowbar.paths import StateDir
+
+
+@contextlib.contextmanager
+def deployment_lock(state: StateDir) -> Iterator[None]:
+    """Hold the right to change the cloud. The kernel takes it back when this process ends, however it ends.
+
+    Raises EnvironmentFault, naming the process that holds it.
+    """
+    state.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Close-on-exec: a machine that we start lives longer than we do, and must not hold the lock for us.
+    descriptor = os.open(state.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _taken(descriptor, state) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def running_pid(state: StateDir) -> int | None:
+    """The process id of the deployment that runs now, or None."""
+    try:
+        descriptor = os.open(state.lock, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        # A shared lock can be had exactly when nobody holds the exclusive one.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _holder(descriptor)
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _holder(descriptor: int) -> int | None:
+    text = os.pread(descriptor, 32, 0).strip()
+    return int(text) if text.isdigit() else None
+
+
+def _taken(descriptor: int, state: StateDir) -> EnvironmentFault:
+    pid = _holder(descriptor)
+    who = f"process {pid}" if pid else "another process"
+    return EnvironmentFault(
+        f"Another deployment is running ({who} holds {state.lock}).",
+        hint="Wait for it (crowbar logs --follow), or stop it with Ctrl-C where it runs.",
+    )
