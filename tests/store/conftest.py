@@ -55,10 +55,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return sqlite_url(tmp_path / "state" / "crowbar.db")
     folder: Path = request.getfixturevalue("postgresql")
-    name = f"crowbar{next(_numbers)}"
-    with psycopg.connect(host=str(folder), user="postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    return f"postgresql://postgres@/{name}?host={folder}"
+    name = f"crowbar{next(_numbers)}"  # a schema of the one database: made in a hundredth of a database's time
+    with psycopg.connect(host=str(folder), user="postgres") as connection:
+        connection.execute(f"CREATE SCHEMA {name}".encode())
+    return f"postgresql://postgres@/postgres?host={folder}&options=-csearch_path%3D{name}"
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def test_a_step_runs_and_ends(store: Store) -> None:
     assert (ended.status, ended.changed, ended.identity, ended.error) == (StepStatus.SUCCEEDED, 3, "sha256:2", "")
     assert ended.started is not None
     assert ended.finished is not None
-    assert ended.started == running.started <= ended.finished
+    assert running.started == ended.started <= ended.finished
     assert ended.finished.utcoffset() == timedelta(0)
     assert store.applied.list() == [applied(step)]
     assert store.published.get("keystone", "key") == b"\0\xff"

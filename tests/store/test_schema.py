@@ -12,7 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from crowbar.errors import EnvironmentFault
 from crowbar.store import schema
@@ -65,7 +65,7 @@ def test_a_migration_that_fails_leaves_nothing(url: str, monkeypatch: pytest.Mon
         schema.migrate(database)
     with database.read() as connection:
         assert schema._revision(connection) == ""
-        assert schema.inspect(connection).get_table_names() == ["secrets"]
+        assert inspect(connection).get_table_names() == ["secrets"]
     database.close()
 
 
