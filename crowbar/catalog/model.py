@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from crowbar.errors import InputError
+from crowbar.errors import Fault, InputError
 
 
 class SecretKind(StrEnum):
@@ -27,6 +27,31 @@ class SecretSpec:
     summary: str
     kind: SecretKind = SecretKind.PASSWORD
     length: int = 32
+
+
+@dataclass(frozen=True)
+class SecretRef:
+    """A secret by name: what stands in variables, digests and revisions in place of its value."""
+
+    owner: str  # the barclamp
+    name: str
+    version: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.owner}/{self.name}"
+
+
+@dataclass(frozen=True)
+class FactRef:
+    """A value that a step publishes while it runs, by name. ``digest`` is empty while nothing was published."""
+
+    owner: str  # the barclamp
+    role: str
+    name: str
+    digest: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.owner}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -122,10 +147,14 @@ class Barclamp:
 
 @dataclass(frozen=True)
 class Catalog:
-    """All barclamps that were found; ``digest`` covers what every step shares (collection, play template)."""
+    """All barclamps that work; ``shared_digest`` covers what every step shares (collection, play template).
+
+    ``broken`` has what is wrong with those that were found and do not work, by name.
+    """
 
     barclamps: Mapping[str, Barclamp]
     shared_digest: str
+    broken: Mapping[str, tuple[Fault, ...]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Barclamp]:
         return iter(self.barclamps.values())
@@ -139,10 +168,41 @@ class Catalog:
     def get(self, name: str) -> Barclamp:
         """The barclamp of that name or alias.
 
-        Raises InputError, naming the known ones.
+        Raises InputError: with its faults if it is broken, else naming the known ones.
         """
         barclamp = self.find(name)
         if barclamp is None:
+            if name in self.broken:
+                raise InputError(f"The barclamp {name!r} is broken.", hint="Mend its files.", faults=self.broken[name])
             known = ", ".join(sorted(self.barclamps))
             raise InputError(f"There is no barclamp {name!r}.", hint=f"Known barclamps: {known}.")
         return barclamp
+
+
+@dataclass(frozen=True)
+class WantedProposal:
+    """A barclamp's wanted attributes and the nodes that hold its roles, as the catalog sees a proposal.
+
+    ``elements`` maps a role to node names, in the order in which they were given.
+    """
+
+    barclamp: str
+    name: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    elements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NodeView:
+    """What a role may know of a node. ``addresses`` maps a network's name to the node's address in it."""
+
+    name: str
+    fqdn: str
+    addresses: Mapping[str, str]
+    aliases: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the node can do, in the words of the manifests' ``needs``."""
+        return frozenset(str(word) for word in self.facts.get("capabilities", ()))

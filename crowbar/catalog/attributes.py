@@ -1,0 +1,114 @@
+"""A proposal's attributes: completed from the schema's defaults, reduced to what differs from them, and checked."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from crowbar.catalog.model import Barclamp
+from crowbar.catalog.source import DataPath
+from crowbar.catalog.words import messages
+from crowbar.errors import Fault
+
+Place = str | Callable[[DataPath], str]
+
+
+def complete(barclamp: Barclamp, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes with all defaults filled in, at any depth. Mappings are merged, lists replace the default's."""
+    return dict(_completed(barclamp.schema, attributes))
+
+
+def minimal(barclamp: Barclamp, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Only what differs from the defaults; completing it gives the same as completing ``attributes``."""
+    return dict(_reduced(barclamp.schema, attributes, complete(barclamp, {})))
+
+
+def validate(barclamp: Barclamp, attributes: Mapping[str, Any], place: Place) -> list[Fault]:
+    """All faults of a proposal's attributes (as given, not completed).
+
+    ``place`` is where they stand: a text, or what makes one from an attribute's path. Values of attributes that
+    are called like secrets are not shown.
+    """
+    found = []
+    for error in _validator(barclamp).iter_errors(complete(barclamp, attributes)):
+        path: DataPath = tuple(error.absolute_path)
+        for more, message in messages(error):
+            found.append(Fault(place((*path, *more)) if callable(place) else place, message))
+    return sorted(set(found))
+
+
+def wipe(attributes: Mapping[str, Any], paths: Iterable[str | Sequence[str]]) -> dict[str, Any]:
+    """Without the attributes at ``paths`` ("a.b.c" or a list of names), which so return to their defaults.
+
+    A path that is not there is left alone, as Crowbar's `wipe_attributes` did.
+    """
+    result = copy.deepcopy(dict(attributes))
+    for path in paths:
+        *outer, last = path.split(".") if isinstance(path, str) else path
+        inside: Any = result
+        for name in outer:
+            inside = inside.get(name) if isinstance(inside, dict) else None
+        if isinstance(inside, dict):
+            inside.pop(last, None)
+    return result
+
+
+def _completed(schema: Mapping[str, Any], value: Any) -> Any:
+    if isinstance(value, Mapping):
+        default = schema.get("default")
+        merged = _merged(default if isinstance(default, Mapping) else {}, value)
+        known = schema.get("properties", {})
+        other = schema.get("additionalProperties")
+        filled = {name: copy.deepcopy(sub["default"]) for name, sub in known.items() if "default" in sub}
+        return {
+            name: _completed(known.get(name, other if isinstance(other, Mapping) else {}), one)
+            for name, one in _merged(filled, merged).items()
+        }
+    if isinstance(value, (list, tuple)):
+        items = schema.get("items")
+        return [_completed(items if isinstance(items, Mapping) else {}, one) for one in value]
+    return value
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(under)
+    for name, value in over.items():
+        below = result.get(name)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            result[name] = _merged(below, value)
+        else:
+            result[name] = copy.deepcopy(value)
+    return result
+
+
+def _reduced(schema: Mapping[str, Any], value: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
+    known = schema.get("properties", {})
+    result: dict[str, Any] = {}
+    for name, one in value.items():
+        base, sub = default.get(name), known.get(name, {})
+        if isinstance(one, Mapping) and isinstance(base, Mapping):
+            if inner := _reduced(sub, one, base):
+                result[name] = inner
+        elif name not in default or not _same(_completed(sub, one), base):
+            result[name] = copy.deepcopy(one)
+    return result
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal, and of the same types: in Python True is 1, and 1 is 1.0."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+_validators: dict[int, tuple[Mapping[str, Any], Draft202012Validator]] = {}
+
+
+def _validator(barclamp: Barclamp) -> Draft202012Validator:
+    # Compiling one costs more than using it; the schema is kept beside it so that its id stays its own.
+    known = _validators.get(id(barclamp.schema))
+    if known is None:
+        known = _validators[id(barclamp.schema)] = (barclamp.schema, Draft202012Validator(barclamp.schema))
+    return known[1]

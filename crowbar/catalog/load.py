@@ -1,0 +1,79 @@
+"""Finds barclamps in folders and makes the catalog of those that work."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from crowbar.catalog import digest, manifest, schema
+from crowbar.catalog.model import Catalog
+from crowbar.catalog.relate import Found, canonical, dependable, unique
+from crowbar.catalog.source import read_json, read_yaml
+from crowbar.errors import Fault, InputError
+from crowbar.paths import SITE_BARCLAMPS, data_dir
+
+MANIFEST = "barclamp.yml"
+SCHEMA = "schema.json"
+
+
+def barclamp_dirs() -> list[Path]:
+    """The folders that hold barclamps: Crowbar's own, the site's, and those of installed packages.
+
+    A package takes part by an entry point in the group `crowbar.barclamps`, whose value is a module beside whose
+    `__init__.py` the barclamps are.
+    """
+    installed = [
+        Path(package.__file__).parent
+        for point in entry_points(group="crowbar.barclamps")
+        if (package := importlib.import_module(point.module)).__file__
+    ]
+    return [data_dir() / "barclamps", SITE_BARCLAMPS, *installed]
+
+
+def load_catalog(dirs: Sequence[Path] | None = None) -> tuple[Catalog, list[Fault]]:
+    """The catalog of the barclamps in ``dirs`` (default: `barclamp_dirs`), and the faults of those left out.
+
+    A broken barclamp takes with it those that require it, and no others.
+    """
+    folders = [folder for place in (barclamp_dirs() if dirs is None else dirs) for folder in _folders(place)]
+    found = [read_barclamp(folder) for folder in folders]
+    found = dependable(canonical(unique(found)))
+    good = {one.name: one.barclamp for one in found if one.barclamp is not None}
+    faults = [fault for one in found for fault in one.faults]
+    broken = {one.name: one.faults for one in reversed(found) if one.barclamp is None and one.name not in good}
+    return Catalog(good, digest.of_shared(data_dir() / "playbooks"), broken), faults
+
+
+def read_barclamp(folder: Path) -> Found:
+    """The barclamp in ``folder``, or the faults of its manifest and schema."""
+    faults: list[Fault] = []
+    source = described = None
+    try:
+        source = read_yaml(folder / MANIFEST)
+    except InputError as error:
+        faults.extend(_faults_of(error, folder / MANIFEST))
+    content = schema.EMPTY
+    if (folder / SCHEMA).exists():
+        try:
+            described = read_json(folder / SCHEMA)
+            faults.extend(schema.faults(described))
+            content = described.data
+        except InputError as error:
+            faults.extend(_faults_of(error, folder / SCHEMA))
+    if source is None:
+        return Found(folder, None, None, tuple(faults))
+    made, wrong = manifest.barclamp(source, folder, content)
+    faults = [*wrong, *faults]
+    return Found(folder, source, None if faults else made, tuple(faults))
+
+
+def _folders(place: Path) -> Iterator[Path]:
+    """The barclamp folders in a place: those with a manifest. A place that is not there has none."""
+    if place.is_dir():
+        yield from sorted(folder for folder in place.iterdir() if (folder / MANIFEST).is_file())
+
+
+def _faults_of(error: InputError, file: Path) -> Sequence[Fault]:
+    return error.faults or (Fault(str(file), error.message),)

@@ -1,0 +1,225 @@
+"""The raw form of `barclamp.yml`, checked by pydantic, and what it becomes: the catalog's values."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from crowbar.catalog import digest
+from crowbar.catalog.model import Access, Barclamp, Choice, Count, Gate, Published, Role, SecretKind, SecretSpec
+from crowbar.catalog.source import Source
+from crowbar.errors import Fault
+
+CAPABILITIES = ("kvm", "openvswitch", "device_mapper", "nfs_client", "loop", "tun", "vlan")
+GATE_FILE = "gate.yml"
+
+_Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([_-][a-z0-9]+)*$", max_length=40)]
+_RoleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
+_Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+_Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+_Package = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
+_Unit = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:_.@\\-]+\.(service|socket|timer|target|path|mount)$")]
+_Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class _Raw(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Count(_Raw):
+    min: Annotated[int, Field(ge=0)] = 0
+    max: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.max is not None and self.max < self.min:
+            raise ValueError(f"max ({self.max}) is less than min ({self.min})")
+        return self
+
+
+class _Role(_Raw):
+    summary: _Text
+    count: _Count = _Count()
+    after: list[_RoleName] = []
+    conflicts: list[_RoleName] = []
+    packages: list[_Package] = []
+    units: list[_Unit] = []
+    ports: list[_Port] = []
+    sees_nodes: bool = False
+
+
+class _Secret(_Raw):
+    summary: _Text
+    kind: Annotated[SecretKind, Field(strict=False)] = SecretKind.PASSWORD
+    length: Annotated[int, Field(ge=8, le=256)] = 32
+
+
+class _Published(_Raw):
+    template: str = ""
+    secret: str = ""
+    fact_of: str = ""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(map(bool, (self.template, self.secret, self.fact_of))) != 1:
+            raise ValueError("give exactly one of template, secret and fact_of")
+        return self
+
+
+class _Choice(_Raw):
+    value: str
+    needs: list[str] = []
+    why: str = ""
+
+
+class _Gate(_Raw):
+    role: _RoleName
+
+
+class _Access(_Raw):
+    title: _Text
+    url: _Text
+    user: str = ""
+    secret: str = ""
+
+
+class _Manifest(_Raw):
+    name: _Name
+    summary: _Text
+    aliases: list[_Name] = []
+    requires: list[_Name] = []
+    wants: list[_Name] = []
+    networks: list[_Key] = []
+    roles: Annotated[dict[_RoleName, _Role], Field(min_length=1)]
+    secrets: dict[_Key, _Secret] = {}
+    publishes: dict[_Key, _Published] = {}
+    choices: dict[str, Annotated[list[_Choice], Field(min_length=1)]] = {}
+    gate: _Gate | None = None
+    access: list[_Access] = []
+
+
+_PARTS: dict[str, type[_Raw]] = {
+    "roles": _Role,
+    "secrets": _Secret,
+    "publishes": _Published,
+    "choices": _Choice,
+    "gate": _Gate,
+    "access": _Access,
+}
+
+
+def barclamp(source: Source, folder: Path, schema: dict[str, Any]) -> tuple[Barclamp | None, list[Fault]]:
+    """The barclamp that a manifest describes, in its ``folder``, or None and all faults of the manifest."""
+    try:
+        raw = _Manifest.model_validate(source.data)
+    except ValidationError as error:
+        return None, [_fault(source, dict(one)) for one in error.errors(include_url=False)]
+    faults = _inside(raw, source, folder)
+    return (None, faults) if faults else (_built(raw, folder, schema), [])
+
+
+def _inside(raw: _Manifest, source: Source, folder: Path) -> list[Fault]:
+    """Names in the manifest that stand for nothing in it or beside it."""
+    faults: list[Fault] = []
+
+    def known(name: str, names: list[str], what: str, *path: str | int) -> None:
+        if name not in names:
+            faults.append(source.fault(f"there is no {what} {name!r}{nearest(name, names)}", *path))
+
+    if raw.name != folder.name:
+        faults.append(source.fault(f"the folder is called {folder.name!r}, the barclamp {raw.name!r}", "name"))
+    roles, secrets = list(raw.roles), list(raw.secrets)
+    for name, role in raw.roles.items():
+        for index, other in enumerate(role.after):
+            known(other, [one for one in roles if one != name], "other role", "roles", name, "after", index)
+        if not _role_path(folder, name).is_dir():
+            missing = _role_path(folder, name).relative_to(folder)
+            faults.append(source.fault(f"the role's folder {missing}/ is missing", "roles", name))
+    for name, value in raw.publishes.items():
+        if value.secret:
+            known(value.secret, secrets, "secret", "publishes", name, "secret")
+        if value.fact_of:
+            known(value.fact_of, roles, "role", "publishes", name, "fact_of")
+    for path, choices in raw.choices.items():
+        for index, choice in enumerate(choices):
+            for need in choice.needs:
+                known(need, list(CAPABILITIES), "capability", "choices", path, index, "needs")
+    if raw.gate:
+        known(raw.gate.role, roles, "role", "gate", "role")
+        if not (folder / GATE_FILE).is_file():
+            faults.append(source.fault(f"the file {GATE_FILE} is missing", "gate"))
+    elif (folder / GATE_FILE).exists():
+        faults.append(source.fault(f"there is a {GATE_FILE}, but no `gate:` that says on which role's node it runs"))
+    return faults
+
+
+def _built(raw: _Manifest, folder: Path, schema: dict[str, Any]) -> Barclamp:
+    return Barclamp(
+        name=raw.name,
+        summary=raw.summary,
+        path=folder,
+        schema=schema,
+        roles={name: _role(name, role, folder) for name, role in raw.roles.items()},
+        aliases=tuple(raw.aliases),
+        requires=tuple(raw.requires),
+        wants=tuple(raw.wants),
+        networks=tuple(raw.networks),
+        secrets={name: SecretSpec(name, one.summary, one.kind, one.length) for name, one in raw.secrets.items()},
+        publishes={name: Published(name, one.template, one.secret, one.fact_of) for name, one in raw.publishes.items()},
+        choices={
+            path: tuple(Choice(one.value, tuple(one.needs), one.why) for one in choices)
+            for path, choices in raw.choices.items()
+        },
+        gate=Gate(raw.gate.role, folder / GATE_FILE, digest.of_file(folder / GATE_FILE)) if raw.gate else None,
+        access=tuple(Access(one.title, one.url, one.user, one.secret) for one in raw.access),
+    )
+
+
+def _role(name: str, raw: _Role, folder: Path) -> Role:
+    path = _role_path(folder, name)
+    return Role(
+        name=name,
+        summary=raw.summary,
+        path=path,
+        digest=digest.of_folder(path),
+        count=Count(raw.count.min, raw.count.max),
+        after=tuple(raw.after),
+        conflicts=tuple(raw.conflicts),
+        packages=tuple(raw.packages),
+        units=tuple(raw.units),
+        ports=tuple(raw.ports),
+        sees_nodes=raw.sees_nodes,
+    )
+
+
+def _role_path(folder: Path, role: str) -> Path:
+    return folder / "roles" / role.replace("-", "_")
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """` (did you mean 'x'?)` for the name most like this one, or nothing."""
+    found = difflib.get_close_matches(name, names, n=1)
+    return f" (did you mean {found[0]!r}?)" if found else ""
+
+
+def _fault(source: Source, error: dict[str, Any]) -> Fault:
+    path = tuple(part for part in error["loc"] if part != "[key]")
+    where = ".".join(map(str, path))
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        message = f"there is no key {path[-1]!r} here{nearest(str(path[-1]), _keys(path[:-1]))}"
+    elif kind == "missing":
+        message = f"{path[-1]} is missing"
+    elif kind == "string_pattern_mismatch":
+        message = f"{where}: {error['input']!r} must look like {context['pattern']}"
+    else:
+        message = f"{where}: {error['msg'].removeprefix('Value error, ')}" if where else error["msg"]
+    return source.fault(message, *path)
+
+
+def _keys(path: tuple[str | int, ...]) -> list[str]:
+    model = _PARTS.get(str(path[0]), _Manifest) if path else _Manifest
+    return list((_Count if path and path[-1] == "count" else model).model_fields)

@@ -1,0 +1,88 @@
+"""What a barclamp's `schema.json` must be, beyond being JSON Schema 2020-12."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+
+from crowbar.catalog.source import DataPath, Source
+from crowbar.errors import Fault
+
+_WANTED = ("title", "description", "default")
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+EMPTY: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": {}}
+
+
+def faults(source: Source) -> list[Fault]:
+    """Everything that is wrong with a schema file, each with its line."""
+    schema = source.data
+    try:
+        _META.validate(schema)
+    except SchemaError as error:
+        return [source.fault(f"no valid JSON Schema: {error.message}", *error.absolute_path)]
+    found = []
+    if schema.get("$schema", _DIALECT) != _DIALECT:
+        found.append(source.fault(f"must be {_DIALECT}", "$schema"))
+    if schema.get("type") != "object":
+        found.append(source.fault('must say `"type": "object"`', "type"))
+    found.extend(_undocumented(source))
+    return found or _wrong_defaults(source)
+
+
+def properties(schema: Mapping[str, Any], path: DataPath = ()) -> Iterator[tuple[DataPath, Mapping[str, Any]]]:
+    """Every named attribute of a schema with its place in the schema, at any depth."""
+    for name, sub in schema.get("properties", {}).items():
+        here = (*path, "properties", name)
+        yield here, sub
+        yield from properties(sub, here)
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            yield from properties(schema[key], (*path, key))
+
+
+def _undocumented(source: Source) -> Iterator[Fault]:
+    closed = [((), source.data), *properties(source.data)]
+    for path, sub in closed:
+        missing = [key for key in _WANTED if key not in sub] if path else []
+        if missing:
+            yield source.fault(f"attribute {_dotted(path)} has no {' and no '.join(missing)}", *path)
+        if "properties" in sub and sub.get("additionalProperties", True) is True:
+            where = f"attribute {_dotted(path)}" if path else "the schema"
+            yield source.fault(f'{where} must say `"additionalProperties": false`', *path)
+
+
+def _wrong_defaults(source: Source) -> list[Fault]:
+    found = []
+    for path, sub in properties(source.data):
+        if "items" in path or "additionalProperties" in path:
+            continue  # checked as part of what holds them, where a value is given
+        for error in Draft202012Validator(sub).iter_errors(sub["default"]):
+            found.append(source.fault(f"the default of {_dotted(path)} is not valid: {error.message}", *path))
+    return found
+
+
+def _dotted(path: DataPath) -> str:
+    """The attribute's own path: the schema's words between the names are left out."""
+    names = []
+    parts = iter(path)
+    for part in parts:
+        names.append(str(next(parts)) if part == "properties" else ("[]" if part == "items" else "*"))
+    return ".".join(names)
+
+
+class _Meta:
+    """Checks schemas with one compiled validator: `check_schema` makes a new one each time."""
+
+    def __init__(self) -> None:
+        self._validator = Draft202012Validator(Draft202012Validator.META_SCHEMA)
+
+    def validate(self, schema: Any) -> None:
+        error = next(iter(sorted(self._validator.iter_errors(schema), key=lambda one: -len(one.path))), None)
+        if error is not None:
+            raise SchemaError.create_from(error)
+
+
+_META = _Meta()

@@ -1,0 +1,230 @@
+"""What a step sees: the `crowbar` mapping of a role on a node. Pure; secrets and run-time facts stay references."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from graphlib import TopologicalSorter
+from typing import Any
+
+from crowbar.catalog import digest
+from crowbar.catalog.attributes import complete
+from crowbar.catalog.choose import resolve
+from crowbar.catalog.model import Barclamp, Catalog, FactRef, NodeView, Published, Role, SecretRef, WantedProposal
+from crowbar.catalog.templates import render
+from crowbar.errors import Fault, InputError
+
+_FACTS = ("cpus", "memory_mib", "capabilities", "virtualization")  # what does not change while a node just runs
+_DEPTHS = {"attributes": 9, "node": 9, "published": 2, "roles": 1, "secrets": 1, "facts": 1}  # of an input's name
+
+PublishedValues = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """All that is wanted: nodes by name, and the proposal of each barclamp by the barclamp's name.
+
+    ``versions`` has the version of each secret by its SecretRef's text (1 if it is not there), ``facts`` the
+    values that roles published at run time: references with digests.
+    """
+
+    nodes: Mapping[str, NodeView]
+    proposals: Mapping[str, WantedProposal]
+    domain: str = "crowbar.internal"
+    versions: Mapping[str, int] = field(default_factory=dict)
+    facts: Collection[FactRef] = ()
+
+    def secret(self, owner: str, name: str) -> SecretRef:
+        """The reference to a barclamp's secret, in its present version."""
+        return SecretRef(owner, name, self.versions.get(f"{owner}/{name}", 1))
+
+    @cached_property
+    def all_nodes(self) -> list[dict[str, Any]]:
+        """Every node as roles see it, by name."""
+        return [
+            {**_view(node), "aliases": list(node.aliases)} for node in sorted(self.nodes.values(), key=lambda n: n.name)
+        ]
+
+    def roles(self, barclamp: Barclamp) -> dict[str, list[dict[str, Any]]]:
+        """Each role of a barclamp with the nodes that hold it, in the proposal's order."""
+        if barclamp.name not in self._roles:
+            elements = self.proposals[barclamp.name].elements
+            self._roles[barclamp.name] = {
+                role: [_view(self.nodes[name]) for name in elements.get(role, ())] for role in barclamp.roles
+            }
+        return self._roles[barclamp.name]
+
+    def attributes(self, barclamp: Barclamp, capabilities: frozenset[str]) -> dict[str, Any]:
+        """A barclamp's complete attributes as a node with these capabilities gets them."""
+        key = barclamp.name, capabilities
+        if key not in self._attributes:
+            given = complete(barclamp, self.proposals[barclamp.name].attributes)
+            self._attributes[key] = resolve(barclamp, given, capabilities)[0]
+        return self._attributes[key]
+
+    # The same lists and attributes are in the variables of every step: made once.
+
+    @cached_property
+    def _roles(self) -> dict[str, dict[str, list[dict[str, Any]]]]:
+        return {}
+
+    @cached_property
+    def _attributes(self) -> dict[tuple[str, frozenset[str]], dict[str, Any]]:
+        return {}
+
+
+def published(catalog: Catalog, wanted: Deployed) -> dict[str, dict[str, Any]]:
+    """What each wanted barclamp publishes: plain values, SecretRefs and FactRefs, by barclamp and name.
+
+    Raises InputError with a fault for each template that does not render.
+    """
+    values: dict[str, dict[str, Any]] = {}
+    faults: list[Fault] = []
+    for barclamp in in_order(catalog, wanted.proposals):
+        values[barclamp.name] = {}
+        context = _context(barclamp, wanted, values)
+        for name, spec in barclamp.publishes.items():
+            try:
+                values[barclamp.name][name] = _value(barclamp, spec, wanted, context)
+            except InputError as error:
+                faults.extend(error.faults)
+    if faults:
+        raise InputError("What the barclamps publish to each other cannot be made.", faults=faults)
+    return values
+
+
+def in_order(catalog: Catalog, names: Collection[str]) -> list[Barclamp]:
+    """These barclamps, each after those of them that it requires or wants."""
+    sorter = TopologicalSorter[str]()
+    for name in sorted(names):
+        barclamp = catalog.get(name)
+        sorter.add(name, *(one for one in (*barclamp.requires, *barclamp.wants) if one in names))
+    return [catalog.get(name) for name in sorter.static_order()]
+
+
+def variables(
+    catalog: Catalog, wanted: Deployed, barclamp: str, role: str, node: str, published: PublishedValues
+) -> dict[str, Any]:
+    """The `crowbar` mapping of a role of a barclamp on a node, with references in place of secrets and facts.
+
+    Do not change what it holds: parts are shared with other steps' variables.
+    """
+    clamp, view = catalog.get(barclamp), wanted.nodes[node]
+    before = _before(clamp, role)
+    result = {
+        "barclamp": clamp.name,
+        "role": role,
+        "domain": wanted.domain,
+        "node": {
+            **_view(view),
+            "address": view.addresses["admin"],
+            "facts": {key: view.facts[key] for key in _FACTS if key in view.facts},
+        },
+        "attributes": wanted.attributes(clamp, view.capabilities),
+        "roles": wanted.roles(clamp),
+        "published": {name: published[name] for name in (*clamp.requires, *clamp.wants) if name in published},
+        "secrets": {name: wanted.secret(clamp.name, name) for name in clamp.secrets},
+        # Only of roles that come before: seeing its own would make a role differ from itself after each run.
+        "facts": {ref.name: ref for ref in wanted.facts if ref.owner == clamp.name and ref.role in before},
+    }
+    return {**result, "all_nodes": wanted.all_nodes} if clamp.roles[role].sees_nodes else result
+
+
+def inputs(variables: Mapping[str, Any], role: Role, catalog: Catalog) -> dict[str, str]:
+    """A digest for each thing that a step is a function of, by a name that people understand.
+
+    Names are `attributes.workers`, `published.keystone.url`, `roles.nova-compute`, `node.fqdn`,
+    `secrets.service_password` (of which the version counts), `all_nodes`, `role content` and so on.
+    """
+    found = {
+        "role content": role.digest,
+        "packages": digest.of_value(role.packages),
+        "units": digest.of_value(role.units),
+        "what all roles share": catalog.shared_digest,
+    }
+    for top, value in variables.items():
+        for name, part in _parts(top, value, _DEPTHS.get(top, 0)):
+            found[name] = digest.of_value(_replaced(part, _stamp))
+    return found
+
+
+def identity(inputs: Mapping[str, str]) -> str:
+    """What a step is, as one digest: the same inputs make the same identity."""
+    return digest.of_value(dict(inputs))
+
+
+def reveal(
+    variables: Mapping[str, Any], secret_value: Callable[[SecretRef], str], fact: Callable[[FactRef], str | None]
+) -> dict[str, Any]:
+    """The variables with the values of secrets and facts. A fact that nobody published yet (None) is left out."""
+
+    def value(ref: SecretRef | FactRef) -> Any:
+        return secret_value(ref) if isinstance(ref, SecretRef) else fact(ref)
+
+    return dict(_replaced(variables, value))
+
+
+def _value(barclamp: Barclamp, spec: Published, wanted: Deployed, context: Mapping[str, Any]) -> Any:
+    if spec.secret:
+        return wanted.secret(barclamp.name, spec.secret)
+    if spec.fact_of:
+        ref = FactRef(barclamp.name, spec.fact_of, spec.name)
+        same = (one for one in wanted.facts if (one.owner, one.role, one.name) == (ref.owner, ref.role, ref.name))
+        return next(same, ref)
+    return render(spec.template, context, f"{barclamp.path / 'barclamp.yml'} publishes.{spec.name}")
+
+
+def _context(barclamp: Barclamp, wanted: Deployed, values: PublishedValues) -> dict[str, Any]:
+    """What the templates of `publishes` see. An `auto` attribute is as on the barclamp's first node."""
+    roles = wanted.roles(barclamp)
+    names = [node["name"] for holders in roles.values() for node in holders]
+    first = wanted.nodes[names[0]].capabilities if names else frozenset[str]()
+    return {
+        "attributes": wanted.attributes(barclamp, first),
+        "roles": roles,
+        "published": {name: values[name] for name in (*barclamp.requires, *barclamp.wants) if name in values},
+    }
+
+
+def _view(node: NodeView) -> dict[str, Any]:
+    return {"name": node.name, "fqdn": node.fqdn, "addresses": dict(node.addresses)}
+
+
+def _before(barclamp: Barclamp, role: str) -> set[str]:
+    """The roles that a role comes after, directly or not."""
+    found: set[str] = set()
+    waiting = list(barclamp.roles[role].after)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(barclamp.roles[name].after)
+    return found
+
+
+def _parts(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
+    if depth and isinstance(value, Mapping) and value:
+        for key, one in value.items():
+            yield from _parts(f"{name}.{key}", one, depth - 1)
+    else:
+        yield name, value
+
+
+def _replaced(value: Any, replace: Callable[[SecretRef | FactRef], Any]) -> Any:
+    """Plain data with each reference replaced; an entry whose replacement is None is left out."""
+    if isinstance(value, (SecretRef, FactRef)):
+        return replace(value)
+    if isinstance(value, Mapping):
+        pairs = ((key, one, _replaced(one, replace)) for key, one in value.items())
+        return {key: new for key, old, new in pairs if new is not None or not isinstance(old, FactRef)}
+    if isinstance(value, (list, tuple)):
+        return [_replaced(one, replace) for one in value]
+    return value
+
+
+def _stamp(ref: SecretRef | FactRef) -> Any:
+    """What stands for a reference in a digest."""
+    if isinstance(ref, SecretRef):
+        return ["secret", str(ref), ref.version]
+    return ["fact", str(ref), ref.digest]
