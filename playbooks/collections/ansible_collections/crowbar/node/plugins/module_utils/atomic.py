@@ -1,0 +1,41 @@
+"""Writing files so that a reader, or a node that is killed, sees the old or the new one whole. Standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def write(path: Path, content: bytes, mode: int = 0o644, uid: int = -1, gid: int = -1) -> None:
+    """Put ``content`` at ``path`` in one step, with its mode and owner (numbers; -1 leaves the process's own)."""
+    with _beside(path) as temporary:
+        with open(temporary, "wb") as stream:
+            stream.write(content)
+            os.fchown(stream.fileno(), uid, gid)
+            os.fchmod(stream.fileno(), mode)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+
+
+def link(path: Path, target: str) -> None:
+    """Put a symbolic link to ``target`` at ``path`` in one step."""
+    with _beside(path) as temporary:
+        os.unlink(temporary)
+        os.symlink(target, temporary)
+        os.replace(temporary, path)
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[str]:
+    """The name of a new file, readable by nobody else, in ``path``'s folder; it is gone afterwards."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    try:
+        yield temporary
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)

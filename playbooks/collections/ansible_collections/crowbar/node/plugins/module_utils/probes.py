@@ -1,0 +1,100 @@
+"""Asking whether something answers: each probe says what is wrong, or nothing."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ansible_collections.crowbar.node.plugins.module_utils import process
+
+KINDS = ("http", "tcp", "unit", "command")
+_PATIENCE = 15.0  # seconds for one try
+_PAUSE = 0.5
+
+
+def run(checks: Sequence[Mapping[str, Any]], timeout: float) -> list[str]:
+    """All checks at once, each tried until it is well or its time (its own or ``timeout``, seconds) is over; what stays wrong."""
+    if not checks:
+        return []
+    with ThreadPoolExecutor(len(checks)) as pool:
+        seen = pool.map(lambda check: _until_well(check, float(check.get("timeout") or timeout)), checks)
+    return [f"{title(check)}: {wrong}" for check, wrong in zip(checks, seen, strict=True) if wrong]
+
+
+def title(check: Mapping[str, Any]) -> str:
+    """What a check is about, for a message."""
+    kind = next(kind for kind in KINDS if check.get(kind))
+    value = check[kind]
+    return str(check.get("name") or (" ".join(value) if kind == "command" else f"{kind} {value}"))
+
+
+def _until_well(check: Mapping[str, Any], timeout: float) -> str:
+    end = time.monotonic() + timeout
+    while True:
+        wrong = _once(check)
+        if not wrong or time.monotonic() >= end:
+            return wrong
+        time.sleep(_PAUSE)
+
+
+def _once(check: Mapping[str, Any]) -> str:
+    probe: Callable[[Mapping[str, Any]], str] = next(_PROBES[kind] for kind in KINDS if check.get(kind))
+    return probe(check)
+
+
+def _http(check: Mapping[str, Any]) -> str:
+    wanted = check.get("status") or [200]
+    request = urllib.request.Request(check["http"], headers=check.get("headers") or {})
+    opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_trusting()))
+    try:
+        with opener.open(request, timeout=_PATIENCE) as answer:
+            status, said = answer.status, ""
+    except urllib.error.HTTPError as error:
+        status, said = error.code, error.read(300).decode(errors="replace").strip()
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "reason", error))
+    return "" if status in wanted else f"status {status}, not {' or '.join(map(str, wanted))}. {said}".strip()
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect is an answer of its own: its status is what is checked."""
+
+    def redirect_request(self, *arguments: Any) -> None:
+        return None
+
+
+def _trusting() -> ssl.SSLContext:
+    """Whether a service answers is asked here, not who it is: its certificate may be the cloud's own."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _tcp(check: Mapping[str, Any]) -> str:
+    host, _, port = check["tcp"].rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+    except (OSError, ValueError) as error:
+        return str(error)
+    return ""
+
+
+def _unit(check: Mapping[str, Any]) -> str:
+    done = process.run(["systemctl", "is-active", check["unit"]], timeout=_PATIENCE)
+    return "" if done.status == 0 else f"is {done.output or 'unknown'}"
+
+
+def _command(check: Mapping[str, Any]) -> str:
+    env = {key: str(value) for key, value in (check.get("env") or {}).items()}
+    done = process.run(check["command"], check.get("user") or "root", check.get("stdin") or "", env, timeout=60)
+    return "" if done.status == 0 else f"status {done.status}. {done.output[-1000:]}"
+
+
+_PROBES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {"http": _http, "tcp": _tcp, "unit": _unit, "command": _command}
