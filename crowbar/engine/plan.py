@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from crowbar.catalog.model import Catalog
+from crowbar.catalog.variables import identity
 from crowbar.engine.graph import Vertex, build_graph, type_elements
 from crowbar.store.model import Applied, StepKind
 
@@ -71,7 +70,7 @@ class PlannedStep:
     @property
     def identity(self) -> str:
         """The digest of all that the step is a function of."""
-        return identity_of(self.inputs)
+        return identity(self.inputs)
 
 
 @dataclass(frozen=True)
@@ -85,11 +84,6 @@ class Plan:
     def to_run(self) -> tuple[PlannedStep, ...]:
         """The steps that would run."""
         return tuple(step for step in self.steps if step.will_run)
-
-
-def identity_of(inputs: Inputs) -> str:
-    """The digest over the inputs' names and digests."""
-    return hashlib.sha256(json.dumps(sorted(inputs.items())).encode()).hexdigest()
 
 
 def fact_inputs(vertex: Vertex, facts: Mapping[tuple[str, str], str]) -> dict[str, str]:
@@ -107,7 +101,7 @@ def decide(step: PlannedStep, known: Known, *, force: bool) -> PlannedStep:
 def _verdict(inputs: Inputs, applied: Applied | None, *, force: bool) -> tuple[bool, str]:
     if applied is None:
         return True, "new"
-    if applied.identity != identity_of(inputs):
+    if applied.identity != identity(inputs):
         return True, f"changed: {_difference(applied.inputs, inputs)}"
     if force:
         return True, "forced"

@@ -1,0 +1,177 @@
+"""Planning and deploying: what `crowbar plan` and `crowbar deploy` do once their nodes are known."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crowbar.apply.applier import AnsibleApplier
+from crowbar.apply.model import Applier, Job, JobKind
+from crowbar.catalog import variables as catalog_variables
+from crowbar.catalog.model import FactRef, WantedProposal
+from crowbar.catalog.templates import render
+from crowbar.catalog.variables import Deployed, PublishedValues
+from crowbar.engine import plan as planning
+from crowbar.engine.graph import Vertex
+from crowbar.engine.plan import Known, Plan, PlannedStep
+from crowbar.engine.redact import Redactor
+from crowbar.engine.run import Run
+from crowbar.engine.watch import Watcher
+from crowbar.errors import Fault, InputError
+from crowbar.services.context import Context
+from crowbar.services.lock import deployment_lock
+from crowbar.services.wanted import choices_made, deployed, merged
+from crowbar.store.model import Deployment, Proposal, StepKind
+
+
+@dataclass(frozen=True)
+class AccessPoint:
+    """An address for people. ``secret`` names the secret ("barclamp/name") that its user logs in with."""
+
+    title: str
+    url: str
+    user: str = ""
+    secret: str = ""
+
+
+def make_plan(context: Context, proposals: Sequence[WantedProposal] = (), *, force: bool = False) -> Plan:
+    """The steps that lead to the saved proposals with the given ones laid over them. Changes nothing.
+
+    Raises InputError if they cannot be planned.
+    """
+    return _plan(context, merged(context, proposals), force=force)
+
+
+def _plan(context: Context, proposals: Mapping[str, WantedProposal], *, force: bool) -> Plan:
+    wanted = deployed(context, proposals)
+    _refuse_unknown_nodes(wanted)
+    published = catalog_variables.published(context.catalog, wanted)
+    return planning.make_plan(
+        context.catalog,
+        {name: proposal.elements for name, proposal in proposals.items()},
+        Known({a.key: a for a in context.store.applied.list()}, context.store.published.digests()),
+        lambda vertex: _inputs(context, wanted, published, vertex),
+        force=force,
+        notes=choices_made(context.catalog, wanted),
+    )
+
+
+def _refuse_unknown_nodes(wanted: Deployed) -> None:
+    """A saved proposal may name a node that has gone since."""
+    faults = [
+        Fault(f"proposal {proposal.barclamp}", f"role {role} names node {node!r}, which is not known")
+        for proposal in wanted.proposals.values()
+        for role, nodes in proposal.elements.items()
+        for node in nodes
+        if node not in wanted.nodes
+    ]
+    if faults:
+        raise InputError(
+            "Proposals name nodes that are not known.", faults=faults, hint="crowbar proposals edit, or delete."
+        )
+
+
+def _inputs(context: Context, wanted: Deployed, published: PublishedValues, vertex: Vertex) -> dict[str, str]:
+    barclamp = context.catalog.get(vertex.barclamp)
+    seen = catalog_variables.variables(
+        context.catalog, wanted, vertex.barclamp, vertex.role, vertex.node, published
+    )
+    inputs = catalog_variables.inputs(seen, barclamp.roles[vertex.role], context.catalog)
+    if vertex.kind is StepKind.GATE and barclamp.gate is not None:
+        inputs["gate content"] = barclamp.gate.digest
+    return inputs
+
+
+def deploy(
+    context: Context,
+    proposals: Sequence[WantedProposal],
+    watcher: Watcher,
+    *,
+    cancel: threading.Event,
+    force: bool = False,
+    applier: Applier | None = None,
+) -> Deployment:
+    """Save the proposals and deploy all that is wanted; give the finished deployment.
+
+    A deployment that an earlier engine left is closed first, and this one goes on where it stopped. Setting
+    ``cancel`` ends the running steps. Raises EnvironmentFault while another deployment runs.
+    """
+    with deployment_lock(context.state):
+        for interrupted in context.store.deployments.recover():
+            watcher.message(f"Deployment {interrupted.id} was interrupted; going on from what it had done.")
+        wanted = merged(context, proposals)
+        _plan(context, wanted, force=force)  # what cannot be planned is refused before anything is saved
+        for proposal in proposals:
+            context.store.proposals.save(
+                Proposal(proposal.barclamp, proposal.name, proposal.attributes, proposal.elements)
+            )
+        _ensure_secrets(context, wanted)
+        steps = _plan(context, wanted, force=force)
+        run = Run(
+            context.store,
+            applier or AnsibleApplier(),
+            watcher,
+            {node.name: node for node in context.store.nodes.list()},
+            _job_maker(context, wanted),
+            Redactor(context.store.secrets.values()),
+            cancel=cancel,
+            force=force,
+        )
+        return run(steps, f"{len(steps.to_run)} of {len(steps.steps)} steps to run")
+
+
+def _ensure_secrets(context: Context, proposals: Mapping[str, WantedProposal]) -> None:
+    for name in proposals:
+        for spec in context.catalog.get(name).secrets.values():
+            context.store.secrets.ensure(name, spec)
+
+
+def _job_maker(context: Context, proposals: Mapping[str, WantedProposal]) -> Callable[[PlannedStep], Job]:
+    published = catalog_variables.published(context.catalog, deployed(context, proposals))
+
+    def job_of(step: PlannedStep) -> Job:
+        barclamp = context.catalog.get(step.barclamp)
+        role = barclamp.roles[step.role]
+        match step.kind:
+            case StepKind.REMOVE:
+                variables = {"barclamp": barclamp.name, "role": role.name, "node": {"name": step.node}}
+                return Job(step.key, JobKind.REMOVE, role.path, role.name, (), role.units, variables)
+            case StepKind.GATE if barclamp.gate is not None:
+                variables = _revealed(context, proposals, step, published)
+                return Job(step.key, JobKind.GATE, barclamp.gate.path, role.name, variables=variables)
+        variables = _revealed(context, proposals, step, published)
+        return Job(step.key, JobKind.APPLY, role.path, role.name, role.packages, role.units, variables)
+
+    return job_of
+
+
+def _revealed(
+    context: Context, proposals: Mapping[str, WantedProposal], step: PlannedStep, published: PublishedValues
+) -> dict[str, Any]:
+    """A step's variables with the values of secrets and of the facts that have been published by now."""
+    wanted = deployed(context, proposals, with_facts=True)
+    seen = catalog_variables.variables(context.catalog, wanted, step.barclamp, step.role, step.node, published)
+
+    def fact(ref: FactRef) -> str | None:
+        value = context.store.published.get(ref.owner, ref.name)
+        return None if value is None else value.decode()
+
+    return catalog_variables.reveal(seen, context.store.secrets.value, fact)
+
+
+def access_points(context: Context) -> list[AccessPoint]:
+    """The addresses that people use, of all barclamps of the saved proposals, in the barclamps' order."""
+    wanted = deployed(context, merged(context, ()))
+    published = catalog_variables.published(context.catalog, wanted)
+    points = []
+    for barclamp in catalog_variables.in_order(context.catalog, wanted.proposals):
+        for access in barclamp.access:
+            place = f"{barclamp.path / 'barclamp.yml'} access"
+            url, user, secret = (
+                str(render(template, published[barclamp.name], place)) if template else ""
+                for template in (access.url, access.user, access.secret)
+            )
+            points.append(AccessPoint(access.title, url, user, secret))
+    return points

@@ -1,0 +1,65 @@
+"""What is wanted, put together: saved proposals, those of a file laid over them, nodes, secrets and facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from crowbar.catalog.attributes import complete
+from crowbar.catalog.choose import resolve
+from crowbar.catalog.model import Catalog, FactRef, NodeView, WantedProposal
+from crowbar.catalog.variables import Deployed
+from crowbar.services.context import Context
+from crowbar.store.model import Node
+
+DOMAIN = "crowbar.internal"
+_NETWORKS = ("admin", "public", "storage", "tenant")
+
+
+def node_view(node: Node) -> NodeView:
+    """A node as roles see it. A network that it has no address in is served by its admin address."""
+    addresses = {network: node.addresses.get(network, node.address) for network in _NETWORKS} | dict(node.addresses)
+    return NodeView(node.name, f"{node.name}.{DOMAIN}", addresses, node.aliases, node.facts)
+
+
+def merged(context: Context, proposals: Sequence[WantedProposal]) -> dict[str, WantedProposal]:
+    """The proposal of each barclamp: the given ones, and the saved ones of other barclamps."""
+    saved = [WantedProposal(p.barclamp, p.name, p.attributes, p.elements) for p in context.store.proposals.list()]
+    return {proposal.barclamp: proposal for proposal in (*saved, *proposals)}
+
+
+def deployed(context: Context, proposals: Mapping[str, WantedProposal], *, with_facts: bool = False) -> Deployed:
+    """What the catalog makes steps' variables of.
+
+    A plan takes the facts that roles publish at run time into account by itself; ``with_facts`` is for the moment
+    when a step is handed to its node.
+    """
+    return Deployed(
+        nodes={node.name: node_view(node) for node in context.store.nodes.list()},
+        proposals=proposals,
+        domain=DOMAIN,
+        versions={str(ref): ref.version for ref in context.store.secrets.refs()},
+        facts=known_facts(context) if with_facts else (),
+    )
+
+
+def known_facts(context: Context) -> tuple[FactRef, ...]:
+    """The facts that have been published, each with its digest."""
+    refs = []
+    for (owner, name), digest in context.store.published.digests().items():
+        barclamp = context.catalog.find(owner)
+        spec = barclamp.publishes.get(name) if barclamp else None
+        if spec is not None and spec.fact_of:
+            refs.append(FactRef(owner, spec.fact_of, name, digest))
+    return tuple(refs)
+
+
+def choices_made(catalog: Catalog, wanted: Deployed) -> list[str]:
+    """What was chosen where an attribute says `auto`: "cinder on n1: backend = local: ..."; each once."""
+    notes: dict[str, None] = {}
+    for name, proposal in wanted.proposals.items():
+        barclamp = catalog.get(name)
+        attributes = complete(barclamp, proposal.attributes)
+        for node in dict.fromkeys(node for nodes in proposal.elements.values() for node in nodes):
+            for note in resolve(barclamp, attributes, wanted.nodes[node].capabilities)[1]:
+                notes[f"{name} on {node}: {note}"] = None
+    return list(notes)
