@@ -30,11 +30,11 @@ class ActionModule(ActionBase):
         if wrong:
             raise AnsibleActionFail("\n".join(wrong))
         files = [self._ready(entry, defaults, variables) for entry in entries]
-        return self._execute_module(
-            module_name="crowbar.node.files", module_args={"files": files}, task_vars=variables
-        )
+        return self._execute_module(module_name="crowbar.node.files", module_args={"files": files}, task_vars=variables)
 
-    def _ready(self, entry: Mapping[str, Any], defaults: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    def _ready(
+        self, entry: Mapping[str, Any], defaults: Mapping[str, Any], variables: dict[str, Any]
+    ) -> dict[str, Any]:
         """The entry as the module takes it: what is to be in the file is base64."""
         ready: dict[str, Any] = {"dest": entry["dest"], **render.ownership(entry, defaults)}
         for key in ("link", "state", "b64"):

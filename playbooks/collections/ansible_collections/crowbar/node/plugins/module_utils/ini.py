@@ -53,4 +53,7 @@ def _with_options(lines: list[str], options: Mapping[str, Scalar]) -> list[str]:
 
 
 def _rendered(options: Mapping[str, Scalar]) -> list[str]:
-    return [f"{name} = {'true' if value is True else 'false' if value is False else value}" for name, value in options.items()]
+    return [
+        f"{name} = {'true' if value is True else 'false' if value is False else value}"
+        for name, value in options.items()
+    ]

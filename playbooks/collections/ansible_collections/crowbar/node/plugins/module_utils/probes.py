@@ -51,7 +51,9 @@ def _once(check: Mapping[str, Any]) -> str:
 def _http(check: Mapping[str, Any]) -> str:
     wanted = check.get("status") or [200]
     request = urllib.request.Request(check["http"], headers=check.get("headers") or {})
-    opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_trusting()))
+    opener = urllib.request.build_opener(
+        _NoRedirect, urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_trusting())
+    )
     try:
         with opener.open(request, timeout=_PATIENCE) as answer:
             status, said = answer.status, ""
@@ -97,4 +99,9 @@ def _command(check: Mapping[str, Any]) -> str:
     return "" if done.status == 0 else f"status {done.status}. {done.output[-1000:]}"
 
 
-_PROBES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {"http": _http, "tcp": _tcp, "unit": _unit, "command": _command}
+_PROBES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "http": _http,
+    "tcp": _tcp,
+    "unit": _unit,
+    "command": _command,
+}

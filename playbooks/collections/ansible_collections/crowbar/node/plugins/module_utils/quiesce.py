@@ -30,7 +30,9 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 _POLICY = "#!/bin/sh\n# Crowbar: no service starts while packages are installed.\nexit 101\n"
-_NEVER = re.compile(r"^(systemd-|dbus|ssh[.@d]|getty|console-getty|serial-getty|container-getty|user@|emergency|rescue)")
+_NEVER = re.compile(
+    r"^(systemd-|dbus|ssh[.@d]|getty|console-getty|serial-getty|container-getty|user@|emergency|rescue)"
+)
 _BASE_PACKAGES = re.compile(r"^(systemd|udev|dbus|openssh-server|libpam-)")
 _BASE_PRIORITIES = ("required", "important")
 _UNIT = re.compile(r"^/(?:usr/)?lib/systemd/system/(?P<name>[^/]+\.(?:service|socket|timer|path|target))$")
@@ -74,7 +76,11 @@ class System:
     def installed(self) -> dict[str, str]:
         """The installed packages: name -> priority."""
         rows = self.run("dpkg-query", "-W", "-f", "${db:Status-Status} ${Package} ${Priority}\n").splitlines()
-        return {name: priority for status, name, priority in (f"{row} - -".split()[:3] for row in rows) if status == "installed"}
+        return {
+            name: priority
+            for status, name, priority in (f"{row} - -".split()[:3] for row in rows)
+            if status == "installed"
+        }
 
 
 def missing(system: System, packages: Iterable[str]) -> list[str]:
@@ -118,9 +124,7 @@ def mask(system: System, packages: Collection[str], keep: Collection[str] = ()) 
     """Mask the units that ``packages`` (installed) brought, but not ``keep``; their names, sorted."""
     priorities = system.installed()
     guests = sorted(
-        name
-        for name in packages
-        if priorities.get(name) not in _BASE_PRIORITIES and not _BASE_PACKAGES.match(name)
+        name for name in packages if priorities.get(name) not in _BASE_PRIORITIES and not _BASE_PACKAGES.match(name)
     )
     if not guests:
         return []

@@ -95,7 +95,7 @@ def main() -> None:
         "command": {"type": "list", "elements": "str"},
         "user": {"type": "str", "default": "root"},
         "stdin": {"type": "str", "no_log": True},
-        "env": {"type": "dict", "default": {}, "no_log": True},
+        "env": {"type": "dict", "default": {}},
         "timeout": {"type": "int"},
     }
     rules = {"mutually_exclusive": [probes.KINDS], "required_one_of": [probes.KINDS]}

@@ -80,13 +80,14 @@ def main() -> None:
         "argv": {"type": "list", "elements": "str", "required": True},
         "user": {"type": "str", "default": "root"},
         "stdin": {"type": "str", "no_log": True},
-        "env": {"type": "dict", "default": {}, "no_log": True},
-        "inputs": {"type": "list", "elements": "str", "default": [], "no_log": True},
+        "env": {"type": "dict", "default": {}},
+        "inputs": {"type": "list", "elements": "str", "default": []},
         "creates": {"type": "path"},
     }
     module = AnsibleModule(
         argument_spec={"commands": {"type": "list", "elements": "dict", "required": True, "options": command}},
         supports_check_mode=True,
+        no_log=True,
     )
     stamps = digests.Stamps(_STAMPS)
     ran: list[str] = []
@@ -102,9 +103,10 @@ def main() -> None:
         done = process.run(item["argv"], item["user"], item["stdin"] or "", env)
         if done.status:
             why = f"{item['name']}: {item['argv'][0]} ended with status {done.status}"
-            module.fail_json(msg=f"{why}\n{done.output[-_SAID:]}", ran=ran)
+            module.fail_json(msg=f"{why}\n{done.output[-_SAID:]}", ran=ran, invocation={})
         stamps.write(item["name"], digest)
-    module.exit_json(changed=bool(ran), ran=ran)
+    # An empty invocation: the inputs may be secrets.
+    module.exit_json(changed=bool(ran), ran=ran, invocation={})
 
 
 if __name__ == "__main__":
