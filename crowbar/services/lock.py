@@ -6,17 +6,35 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
+from contextvars import ContextVar
+from pathlib import Path
 
 from crowbar.errors import EnvironmentFault
 from crowbar.paths import StateDir
+
+_held: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())
 
 
 @contextlib.contextmanager
 def deployment_lock(state: StateDir) -> Iterator[None]:
     """Hold the right to change the cloud. The kernel takes it back when this process ends, however it ends.
 
-    Raises EnvironmentFault, naming the process that holds it.
+    Who holds it may take it again further in: a command holds it from before it builds the machine, and the deployment that it
+    then starts takes it too. Raises EnvironmentFault, naming the process that holds it.
     """
+    if state.lock in _held.get():
+        yield
+        return
+    with _exclusive(state):
+        token = _held.set(_held.get() | {state.lock})
+        try:
+            yield
+        finally:
+            _held.reset(token)
+
+
+@contextlib.contextmanager
+def _exclusive(state: StateDir) -> Iterator[None]:
     state.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Close-on-exec: a machine that we start lives longer than we do, and must not hold the lock for us.
     descriptor = os.open(state.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
