@@ -57,32 +57,33 @@ def wipe(attributes: Mapping[str, Any], paths: Iterable[str | Sequence[str]]) ->
     return result
 
 
+def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``under`` with ``over`` put into it: mappings are merged at any depth, all else is replaced."""
+    result = dict(under)
+    for name, value in over.items():
+        below = result.get(name)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            result[name] = merge(below, value)
+        else:
+            result[name] = copy.deepcopy(value)
+    return result
+
+
 def _completed(schema: Mapping[str, Any], value: Any) -> Any:
     if isinstance(value, Mapping):
         default = schema.get("default")
-        merged = _merged(default if isinstance(default, Mapping) else {}, value)
+        merged = merge(default if isinstance(default, Mapping) else {}, value)
         known = schema.get("properties", {})
         other = schema.get("additionalProperties")
         filled = {name: copy.deepcopy(sub["default"]) for name, sub in known.items() if "default" in sub}
         return {
             name: _completed(known.get(name, other if isinstance(other, Mapping) else {}), one)
-            for name, one in _merged(filled, merged).items()
+            for name, one in merge(filled, merged).items()
         }
     if isinstance(value, (list, tuple)):
         items = schema.get("items")
         return [_completed(items if isinstance(items, Mapping) else {}, one) for one in value]
     return value
-
-
-def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    result = dict(under)
-    for name, value in over.items():
-        below = result.get(name)
-        if isinstance(below, Mapping) and isinstance(value, Mapping):
-            result[name] = _merged(below, value)
-        else:
-            result[name] = copy.deepcopy(value)
-    return result
 
 
 def _reduced(schema: Mapping[str, Any], value: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from crowbar.catalog import digest
 from crowbar.catalog.model import Access, Barclamp, Choice, Count, Gate, Published, Role, SecretKind, SecretSpec
+from crowbar.catalog.raw import Raw, raw_faults
 from crowbar.catalog.source import Source
+from crowbar.catalog.words import nearest
 from crowbar.errors import Fault
 
 CAPABILITIES = ("kvm", "openvswitch", "device_mapper", "nfs_client", "loop", "tun", "vlan")
@@ -23,13 +24,12 @@ _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 _Package = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
 _Unit = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:_.@\\-]+\.(service|socket|timer|target|path|mount)$")]
 _Port = Annotated[int, Field(ge=1, le=65535)]
+_T = TypeVar("_T")
+_List = Annotated[list[_T], Field(default_factory=list)]  # empty if it is not there
+_Map = Annotated[dict[_Key, _T], Field(default_factory=dict)]
 
 
-class _Raw(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _Count(_Raw):
+class _Count(Raw):
     min: Annotated[int, Field(ge=0)] = 0
     max: Annotated[int, Field(ge=1)] | None = None
 
@@ -40,24 +40,24 @@ class _Count(_Raw):
         return self
 
 
-class _Role(_Raw):
+class _Role(Raw):
     summary: _Text
     count: _Count = _Count()
-    after: list[_RoleName] = []
-    conflicts: list[_RoleName] = []
-    packages: list[_Package] = []
-    units: list[_Unit] = []
-    ports: list[_Port] = []
+    after: _List[_RoleName]
+    conflicts: _List[_RoleName]
+    packages: _List[_Package]
+    units: _List[_Unit]
+    ports: _List[_Port]
     sees_nodes: bool = False
 
 
-class _Secret(_Raw):
+class _Secret(Raw):
     summary: _Text
     kind: Annotated[SecretKind, Field(strict=False)] = SecretKind.PASSWORD
     length: Annotated[int, Field(ge=8, le=256)] = 32
 
 
-class _Published(_Raw):
+class _Published(Raw):
     template: str = ""
     secret: str = ""
     fact_of: str = ""
@@ -69,46 +69,39 @@ class _Published(_Raw):
         return self
 
 
-class _Choice(_Raw):
+class _Choice(Raw):
     value: str
-    needs: list[str] = []
+    needs: _List[str]
     why: str = ""
 
 
-class _Gate(_Raw):
+class _Gate(Raw):
     role: _RoleName
 
 
-class _Access(_Raw):
+class _Access(Raw):
     title: _Text
     url: _Text
     user: str = ""
     secret: str = ""
 
 
-class _Manifest(_Raw):
+class _Manifest(Raw):
     name: _Name
     summary: _Text
-    aliases: list[_Name] = []
-    requires: list[_Name] = []
-    wants: list[_Name] = []
-    networks: list[_Key] = []
+    aliases: _List[_Name]
+    requires: _List[_Name]
+    wants: _List[_Name]
+    networks: _List[_Key]
     roles: Annotated[dict[_RoleName, _Role], Field(min_length=1)]
-    secrets: dict[_Key, _Secret] = {}
-    publishes: dict[_Key, _Published] = {}
-    choices: dict[str, Annotated[list[_Choice], Field(min_length=1)]] = {}
+    secrets: _Map[_Secret]
+    publishes: _Map[_Published]
+    choices: Annotated[dict[str, Annotated[list[_Choice], Field(min_length=1)]], Field(default_factory=dict)]
     gate: _Gate | None = None
-    access: list[_Access] = []
+    access: _List[_Access]
 
 
-_PARTS: dict[str, type[_Raw]] = {
-    "roles": _Role,
-    "secrets": _Secret,
-    "publishes": _Published,
-    "choices": _Choice,
-    "gate": _Gate,
-    "access": _Access,
-}
+_MODELS = (_Manifest, _Role, _Count, _Secret, _Published, _Choice, _Gate, _Access)
 
 
 def barclamp(source: Source, folder: Path, schema: dict[str, Any]) -> tuple[Barclamp | None, list[Fault]]:
@@ -116,7 +109,7 @@ def barclamp(source: Source, folder: Path, schema: dict[str, Any]) -> tuple[Barc
     try:
         raw = _Manifest.model_validate(source.data)
     except ValidationError as error:
-        return None, [_fault(source, dict(one)) for one in error.errors(include_url=False)]
+        return None, raw_faults(source, error, _MODELS)
     faults = _inside(raw, source, folder)
     return (None, faults) if faults else (_built(raw, folder, schema), [])
 
@@ -197,29 +190,3 @@ def _role(name: str, raw: _Role, folder: Path) -> Role:
 
 def _role_path(folder: Path, role: str) -> Path:
     return folder / "roles" / role.replace("-", "_")
-
-
-def nearest(name: str, names: list[str]) -> str:
-    """` (did you mean 'x'?)` for the name most like this one, or nothing."""
-    found = difflib.get_close_matches(name, names, n=1)
-    return f" (did you mean {found[0]!r}?)" if found else ""
-
-
-def _fault(source: Source, error: dict[str, Any]) -> Fault:
-    path = tuple(part for part in error["loc"] if part != "[key]")
-    where = ".".join(map(str, path))
-    kind, context = error["type"], error.get("ctx", {})
-    if kind == "extra_forbidden":
-        message = f"there is no key {path[-1]!r} here{nearest(str(path[-1]), _keys(path[:-1]))}"
-    elif kind == "missing":
-        message = f"{path[-1]} is missing"
-    elif kind == "string_pattern_mismatch":
-        message = f"{where}: {error['input']!r} must look like {context['pattern']}"
-    else:
-        message = f"{where}: {error['msg'].removeprefix('Value error, ')}" if where else error["msg"]
-    return source.fault(message, *path)
-
-
-def _keys(path: tuple[str | int, ...]) -> list[str]:
-    model = _PARTS.get(str(path[0]), _Manifest) if path else _Manifest
-    return list((_Count if path and path[-1] == "count" else model).model_fields)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from crowbar.catalog.manifest import nearest
 from crowbar.catalog.model import Barclamp
 from crowbar.catalog.source import Source
+from crowbar.catalog.words import nearest
 from crowbar.errors import Fault
 
 

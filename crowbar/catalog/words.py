@@ -1,12 +1,12 @@
-"""The faults that jsonschema finds, in words: which attribute, what it is, and what would be right."""
+"""Faults in words: which attribute, what it is, and what would be right."""
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from crowbar.catalog.manifest import nearest
 from crowbar.catalog.source import DataPath, kind_of
 
 _SECRET = re.compile(r"passw|secret|token|credential|private_?key", re.IGNORECASE)
@@ -19,6 +19,12 @@ _TYPES = {
     "boolean": "true or false",
     "null": "nothing (null)",
 }
+
+
+def nearest(name: str, names: Collection[str]) -> str:
+    """` (did you mean 'x'?)` for the name most like this one, or nothing."""
+    found = difflib.get_close_matches(name, list(names), n=1)
+    return f" (did you mean {found[0]!r}?)" if found else ""
 
 
 def messages(error: Any) -> Iterable[tuple[DataPath, str]]:
@@ -47,40 +53,17 @@ def _shown(path: str, value: Any) -> str:
 
 def _wanted(error: Any) -> str:
     """What the schema allows there."""
-    schema, limit = error.schema, error.validator_value
-    match error.validator:
-        case "type":
-            types = [limit] if isinstance(limit, str) else limit
-            return f"it must be {' or '.join(_TYPES[one] for one in types)}"
-        case "enum":
-            close = (
-                nearest(error.instance, [one for one in limit if isinstance(one, str)])
-                if isinstance(error.instance, str)
-                else ""
-            )
-            return f"it must be one of {', '.join(map(str, limit))}{close}"
-        case "const":
-            return f"it must be {limit}"
-        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
-            return f"it must be {_bounds(schema)}"
-        case "multipleOf":
-            return f"it must be a multiple of {limit}"
-        case "pattern":
-            return f"it must look like {limit}"
-        case "minLength" | "maxLength":
-            return f"its length must be {_range(schema.get('minLength'), schema.get('maxLength'))}"
-        case "minItems" | "maxItems":
-            return f"its number of items must be {_range(schema.get('minItems'), schema.get('maxItems'))}"
-        case "minProperties" | "maxProperties":
-            return f"its number of entries must be {_range(schema.get('minProperties'), schema.get('maxProperties'))}"
-        case "uniqueItems":
-            return "an item is there twice"
-        case "propertyNames":
-            return "one of its names is not allowed"
-        case "anyOf" | "oneOf":
-            return f"it must fit one of: {'; '.join(_described(one) for one in limit)}"
-        case other:
-            return f"it breaks the schema's rule {other!r}"
+    say = _RULES.get(error.validator)
+    return say(error) if say else f"it breaks the schema's rule {error.validator!r}"
+
+
+def _one_of(error: Any) -> str:
+    allowed = [str(one) for one in error.validator_value]
+    return f"it must be one of {', '.join(allowed)}{nearest(str(error.instance), allowed)}"
+
+
+def _size(what: str, least: str, most: str) -> Callable[[Any], str]:
+    return lambda error: f"its {what} must be {_range(error.schema.get(least), error.schema.get(most))}"
 
 
 def _described(schema: Any) -> str:
@@ -90,12 +73,12 @@ def _described(schema: Any) -> str:
         return ", ".join(map(str, schema["enum"]))
     if "const" in schema:
         return str(schema["const"])
-    types = schema.get("type", [])
-    words = " or ".join(_TYPES[one] for one in ([types] if isinstance(types, str) else types))
-    bounds = _bounds(schema)
-    return " ".join(
-        part for part in (words, bounds, f"like {schema['pattern']}" if "pattern" in schema else "") if part
+    parts = (
+        _types(schema.get("type", [])),
+        _bounds(schema),
+        f"like {schema['pattern']}" if "pattern" in schema else "",
     )
+    return " ".join(part for part in parts if part)
 
 
 def _bounds(schema: Mapping[str, Any]) -> str:
@@ -110,3 +93,26 @@ def _range(low: Any, high: Any) -> str:
     if low is not None and high is not None:
         return f"from {low} to {high}"
     return f"at least {low}" if low is not None else f"at most {high}" if high is not None else ""
+
+
+def _types(named: str | list[str]) -> str:
+    return " or ".join(_TYPES[one] for one in ([named] if isinstance(named, str) else named))
+
+
+_RULES: dict[str, Callable[[Any], str]] = {
+    "type": lambda error: f"it must be {_types(error.validator_value)}",
+    "enum": _one_of,
+    "const": lambda error: f"it must be {error.validator_value}",
+    **dict.fromkeys(
+        ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
+        lambda error: f"it must be {_bounds(error.schema)}",
+    ),
+    "multipleOf": lambda error: f"it must be a multiple of {error.validator_value}",
+    "pattern": lambda error: f"it must look like {error.validator_value}",
+    **dict.fromkeys(("minLength", "maxLength"), _size("length", "minLength", "maxLength")),
+    **dict.fromkeys(("minItems", "maxItems"), _size("number of items", "minItems", "maxItems")),
+    **dict.fromkeys(("minProperties", "maxProperties"), _size("number of entries", "minProperties", "maxProperties")),
+    "uniqueItems": lambda _: "an item is there twice",
+    "anyOf": lambda error: f"it must fit one of: {'; '.join(map(_described, error.validator_value))}",
+    "oneOf": lambda error: f"it must fit one of: {'; '.join(map(_described, error.validator_value))}",
+}

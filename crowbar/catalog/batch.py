@@ -1,0 +1,144 @@
+"""The cluster file: a list `proposals:` in the format of Crowbar's own batch files, read and written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError
+
+from crowbar.catalog.attributes import merge, minimal, wipe
+from crowbar.catalog.check import ELEMENTS, check
+from crowbar.catalog.model import Barclamp, Catalog, NodeView, WantedProposal
+from crowbar.catalog.raw import Raw, raw_faults
+from crowbar.catalog.source import DataPath, Source, parse_yaml, read_yaml
+from crowbar.errors import InputError
+
+DEFAULT_NAME = "default"
+_ALIAS = re.compile(r"@@([^@]+)@@")
+_HEADER = """\
+# A cloud: its barclamps, their attributes where they differ from the defaults, and the nodes that hold their roles.
+# `crowbar deploy FILE` makes it so; `crowbar barclamps show NAME` lists a barclamp's attributes and roles.
+"""
+
+
+class _Deployment(Raw):
+    elements: dict[str, list[str]] = Field(default_factory=dict)
+
+
+class _Proposal(Raw):
+    barclamp: str
+    name: str = Field(DEFAULT_NAME, min_length=1, max_length=60)
+    attributes: dict[str, Any] = Field(default_factory=dict)
+    wipe_attributes: list[str | list[str]] = Field(default_factory=list)
+    deployment: _Deployment | None = None
+
+
+class _Batch(Raw):
+    proposals: list[_Proposal] = Field(min_length=1)
+
+
+def read_batch(
+    path: Path, catalog: Catalog, nodes: Mapping[str, NodeView], existing: Sequence[WantedProposal] = ()
+) -> list[WantedProposal]:
+    """The proposals of a cluster file, checked together with the ``existing`` ones that it does not name.
+
+    The attributes of a proposal that exists already are kept: `wipe_attributes` takes from them, `attributes` is
+    merged over them. Nodes stand in the file by name or as "@@alias@@". Attributes are returned minimal. Raises
+    InputError with all faults and their lines.
+    """
+    return parse_batch(read_yaml(path), catalog, nodes, existing)
+
+
+def parse_batch(
+    source: Source, catalog: Catalog, nodes: Mapping[str, NodeView], existing: Sequence[WantedProposal] = ()
+) -> list[WantedProposal]:
+    """As `read_batch`, from a file that was read."""
+    try:
+        raw = _Batch.model_validate(source.data)
+    except ValidationError as error:
+        wrong = raw_faults(source, error, (_Batch, _Proposal, _Deployment))
+        raise InputError(f"{source.name} is no cluster file.", hint=_hint(catalog), faults=wrong) from error
+    kept = {(one.barclamp, one.name): one for one in existing}
+    named = {alias: node.name for node in nodes.values() for alias in (*node.aliases, node.name)}
+    wanted = [_wanted(one, catalog, kept, named) for one in raw.proposals]
+    mine = {(one.barclamp, one.name) for one in wanted}
+    others = [one for key, one in kept.items() if key not in mine]
+
+    def place(index: int, path: DataPath) -> str:
+        if index < len(wanted):
+            return source.place("proposals", index, *path)
+        other = others[index - len(wanted)]
+        return f"the proposal {other.barclamp}/{other.name}"
+
+    faults = check(catalog, nodes, [*wanted, *others], place)
+    if faults:
+        raise InputError(f"{source.name} cannot be deployed; nothing was changed.", hint=_hint(catalog), faults=faults)
+    return [_minimal(one, catalog.get(one.barclamp)) for one in wanted]
+
+
+def dump_batch(proposals: Iterable[WantedProposal], catalog: Catalog) -> str:
+    """A cluster file of these proposals, in their order: only what differs from the defaults, each with its title."""
+    written = [_written(one, catalog.get(one.barclamp)) for one in proposals]
+    text = yaml.safe_dump({"proposals": written}, sort_keys=False, allow_unicode=True, width=100)
+    lines = text.splitlines()
+    placed = parse_yaml(text, "").lines
+    for path, line in placed.items():
+        match path:
+            case ("proposals", int() as index, "attributes", *inside) if inside:
+                title = _title(catalog.get(written[index]["barclamp"]).schema, inside)
+                # A comment after a text over several lines, or one that opens a block, would change what it says.
+                if title and not lines[line - 1].rstrip().endswith((":", "|", ">", "|-", ">-", "|+", ">+", '"\\')):
+                    lines[line - 1] += f"  # {title}"
+    return _HEADER + "\n".join(lines) + "\n"
+
+
+def _wanted(
+    raw: _Proposal, catalog: Catalog, kept: Mapping[tuple[str, str], WantedProposal], named: Mapping[str, str]
+) -> WantedProposal:
+    barclamp = catalog.find(raw.barclamp)
+    name = barclamp.name if barclamp else raw.barclamp
+    old = kept.get((name, raw.name), WantedProposal(name, raw.name))
+    elements = dict(old.elements)
+    if raw.deployment is not None:
+        elements = {
+            role: tuple(_node(one, named) for one in one_of) for role, one_of in raw.deployment.elements.items()
+        }
+    attributes = merge(wipe(old.attributes, raw.wipe_attributes), raw.attributes)
+    return WantedProposal(name, raw.name, attributes, elements)
+
+
+def _node(text: str, named: Mapping[str, str]) -> str:
+    """The node's name; of an unknown one the text as it was given, which `check` then finds unknown."""
+    match = _ALIAS.fullmatch(text)
+    return named.get(match[1] if match else text, text)
+
+
+def _minimal(proposal: WantedProposal, barclamp: Barclamp) -> WantedProposal:
+    attributes = minimal(barclamp, proposal.attributes)
+    return WantedProposal(proposal.barclamp, proposal.name, attributes, proposal.elements)
+
+
+def _written(proposal: WantedProposal, barclamp: Barclamp) -> dict[str, Any]:
+    attributes = minimal(barclamp, proposal.attributes)
+    elements = {role: list(proposal.elements[role]) for role in barclamp.roles if proposal.elements.get(role)}
+    return {
+        "barclamp": proposal.barclamp,
+        **({"name": proposal.name} if proposal.name != DEFAULT_NAME else {}),
+        **({"attributes": attributes} if attributes else {}),
+        ELEMENTS[0]: {ELEMENTS[1]: elements},
+    }
+
+
+def _title(schema: Mapping[str, Any], path: Sequence[str | int]) -> str:
+    """The title of the attribute at a path; of something inside a list or a free mapping, none."""
+    for name in path:
+        schema = schema.get("properties", {}).get(name, {})
+    return str(schema.get("title", ""))
+
+
+def _hint(catalog: Catalog) -> str:
+    return f"Mend the lines named above. Known barclamps: {', '.join(sorted(catalog.barclamps))}."
