@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """Installs Debian packages so that nothing they bring starts, neither now nor at a boot. Standard library only.
 
 Debian's packages start their services when they are installed and at every boot, and OpenStack's units want each

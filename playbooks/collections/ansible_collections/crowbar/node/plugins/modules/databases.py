@@ -1,4 +1,3 @@
-#!/usr/bin/python
 # Copyright: Crowbar developers
 # SPDX-License-Identifier: Apache-2.0
 """Databases and their users in MariaDB."""

@@ -1,4 +1,3 @@
-#!/usr/bin/python
 # Copyright: Crowbar developers
 # SPDX-License-Identifier: Apache-2.0
 """What Keystone holds: domains, projects, roles, users, services and endpoints."""

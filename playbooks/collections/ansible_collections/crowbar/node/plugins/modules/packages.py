@@ -1,4 +1,3 @@
-#!/usr/bin/python
 # Copyright: Crowbar developers
 # SPDX-License-Identifier: Apache-2.0
 """Debian packages, installed without letting anything they bring start."""

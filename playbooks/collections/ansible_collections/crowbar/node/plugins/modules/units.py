@@ -1,4 +1,3 @@
-#!/usr/bin/python
 # Copyright: Crowbar developers
 # SPDX-License-Identifier: Apache-2.0
 """systemd units that run with the configuration that is there now."""
