@@ -1,0 +1,192 @@
+"""The real single-node cloud that these tests share: deployed once, by a deployment that was killed again and again."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crowbar.apply.applier import transport_to
+from crowbar.paths import StateDir
+from crowbar.rack.container import ContainerMachine
+from crowbar.services.context import Context, open_context
+from crowbar.store.model import Node, StepKind
+
+# Kept between runs for its images alone, which take minutes to build; the cloud itself is new every time.
+STATE = StateDir(Path(__file__).parents[2] / ".cache" / "cloud-tests")
+ENGINE_KILLS = 10
+MACHINE_KILLS = 3
+DEPLOY_SECONDS = 1500
+
+
+@dataclass
+class Crowbar:
+    """The `crowbar` command, as a user runs it."""
+
+    state: StateDir
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Begin a command; stderr goes where the test's own goes."""
+        argv = [sys.executable, "-m", "crowbar_cli.main", "--state-dir", str(self.state.root), *arguments]
+        return subprocess.Popen(argv, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+
+    def run(self, *arguments: str, status: int = 0, seconds: float = DEPLOY_SECONDS) -> str:
+        """Run a command to its end, which must be ``status``; gives its stdout."""
+        process = self.start(*arguments)
+        try:
+            output, _ = process.communicate(timeout=seconds)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        assert process.returncode == status, output
+        return output
+
+    def json(self, *arguments: str, status: int = 0) -> Any:
+        """Run a command with --output json."""
+        return json.loads(self.run(*arguments, "--output", "json", status=status))
+
+    def deploy(self, *arguments: str, status: int = 0) -> list[dict[str, Any]]:
+        """`crowbar deploy --single-node`; gives its steps."""
+        document = self.json("deploy", "--single-node", *arguments, status=status)
+        steps: list[dict[str, Any]] = document["steps"]
+        return steps
+
+
+@dataclass
+class ProcessList:
+    """Every command line and environment that any process on this host had, the node's among them, while it ran."""
+
+    seen: set[bytes] = field(default_factory=set)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def _look(self) -> None:
+        while not self._over.wait(0.1):
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    self.seen.add(path.read_bytes())
+                except OSError:  # the process has ended
+                    continue
+
+    def __enter__(self) -> ProcessList:
+        threading.Thread(target=self._look, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+
+
+@dataclass
+class Cloud:
+    """The deployed cloud, and what was seen while it was deployed."""
+
+    crowbar: Crowbar
+    processes: ProcessList
+    applied_at_kills: list[int] = field(default_factory=list)
+    machine_kills: int = 0
+    seconds: float = 0
+
+    def context(self) -> Any:
+        """The store and the catalog."""
+        return open_context(self.crowbar.state)
+
+    def node(self) -> Node:
+        """The one node."""
+        with self.context() as context:
+            [node] = context.store.nodes.list()
+            assert isinstance(node, Node)
+            return node
+
+    def on_node(self, *argv: str, seconds: float = 60) -> str:
+        """Run a command on the node; it must succeed."""
+        transport = transport_to(self.node())
+        try:
+            done = transport.run(argv, timeout=seconds)
+        finally:
+            transport.close()
+        assert done.status == 0, done.stderr
+        return done.stdout
+
+    def machine(self) -> ContainerMachine:
+        """The container machine behind the node."""
+        return ContainerMachine.load(self.crowbar.state.machines / self.node().name)
+
+
+def applied_steps(crowbar: Crowbar) -> int:
+    """How many roles and gates have succeeded."""
+    if not crowbar.state.database.exists():
+        return 0
+    with open_context(crowbar.state) as context:
+        return len(context.store.applied.list())
+
+
+def wait_until_applied(crowbar: Crowbar, process: subprocess.Popen[str], count: int) -> None:
+    """Until that many steps have succeeded; the deployment must not have ended by then."""
+    deadline = time.monotonic() + DEPLOY_SECONDS
+    while applied_steps(crowbar) < count:
+        assert process.poll() is None, f"the deployment ended early: {process.stdout and process.stdout.read()}"
+        assert time.monotonic() < deadline, f"{count} steps were not reached"
+        time.sleep(0.2)
+
+
+def planned_steps(context: Context) -> int:
+    """How many steps the last deployment had."""
+    last = context.store.deployments.last()
+    assert last is not None
+    return len([s for s in context.store.deployments.steps(last.id) if s.kind is not StepKind.REMOVE])
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[Cloud]:
+    """The cloud after an engine killed ten times, a machine that lost its power three times, and one deploy more."""
+    assert os.geteuid() == 0, "these tests make a container machine: run them as root"
+    crowbar = Crowbar(STATE)
+    crowbar.run("destroy", "--yes")
+    for path in STATE.root.glob("crowbar.db*"):
+        path.unlink()
+    begun = time.monotonic()
+    with ProcessList() as processes:
+        cloud = Cloud(crowbar, processes)
+        _deploy_with_kills(cloud)
+    cloud.seconds = time.monotonic() - begun
+    yield cloud
+    if not os.environ.get("CROWBAR_KEEP_CLOUD"):
+        crowbar.run("destroy", "--yes")
+
+
+def _deploy_with_kills(cloud: Cloud) -> None:
+    crowbar = cloud.crowbar
+    process = crowbar.start("deploy", "--single-node", "--output", "json")
+    wait_until_applied(crowbar, process, 1)
+    with crowbar_context(crowbar) as context:
+        total = planned_steps(context)
+    kills = ENGINE_KILLS + MACHINE_KILLS
+    points = [1 + round(i * (total - 3) / (kills - 1)) for i in range(kills)]
+    for number, point in enumerate(points):
+        wait_until_applied(crowbar, process, point)
+        if number % 4 == 3:  # every fourth time it is the machine that dies
+            cloud.machine().kill()
+            cloud.machine_kills += 1
+            process.communicate(timeout=DEPLOY_SECONDS)
+            assert process.returncode != 0, "a deployment whose node died cannot have succeeded"
+        else:
+            process.kill()
+            process.communicate()
+            cloud.applied_at_kills.append(applied_steps(crowbar))
+        process = crowbar.start("deploy", "--single-node", "--output", "json")
+    output, _ = process.communicate(timeout=DEPLOY_SECONDS)
+    assert process.returncode == 0, output
+
+
+def crowbar_context(crowbar: Crowbar) -> Any:
+    """The store and the catalog of that command's state folder."""
+    return open_context(crowbar.state)

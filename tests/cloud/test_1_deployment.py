@@ -1,0 +1,71 @@
+"""What a deployment that was killed thirteen times left behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from crowbar.store.model import DeploymentStatus, Health, NodeState, StepKind, StepStatus
+from tests.cloud.conftest import ENGINE_KILLS, MACHINE_KILLS, Cloud
+
+pytestmark = pytest.mark.cloud
+MEMORY_LIMIT_MIB = 5 * 1024
+
+
+def test_the_engine_and_the_machine_really_died(cloud: Cloud) -> None:
+    assert len(cloud.applied_at_kills) == ENGINE_KILLS
+    assert cloud.machine_kills == MACHINE_KILLS
+    assert cloud.applied_at_kills == sorted(cloud.applied_at_kills), "a row was lost"
+
+
+def test_nothing_that_had_succeeded_was_done_twice(cloud: Cloud) -> None:
+    done: Counter[str] = Counter()
+    with cloud.context() as context:
+        for deployment in context.store.deployments.list():
+            for row in context.store.deployments.steps(deployment.id):
+                if row.kind is StepKind.APPLY and row.status is StepStatus.SUCCEEDED:
+                    done[row.key] += 1
+    assert done
+    assert {key: times for key, times in done.items() if times > 1} == {}
+
+
+def test_every_role_and_gate_is_there_and_the_node_is_ready(cloud: Cloud) -> None:
+    with cloud.context() as context:
+        last = context.store.deployments.last()
+        rows = context.store.deployments.steps(last.id)
+        applied = {entry.key for entry in context.store.applied.list()}
+        [node] = context.store.nodes.list()
+    assert last.status is DeploymentStatus.SUCCEEDED
+    assert applied == {row.key for row in rows}
+    assert (node.state, node.health) == (NodeState.READY, Health.OK)
+
+
+def test_the_node_runs_only_the_units_of_its_roles(cloud: Cloud) -> None:
+    """Of all units that the image's packages brought beyond the base system, those of the roles run, and no others."""
+    with cloud.context() as context:
+        wanted = {unit for barclamp in context.catalog for role in barclamp.roles.values() for unit in role.units}
+    running = {
+        line.split()[0]
+        for line in cloud.on_node(
+            "systemctl", "list-units", "--type=service", "--state=running", "--plain", "--no-legend"
+        ).splitlines()
+    }
+    system = {"console-getty.service", "dbus.service", "ssh.service", "polkit.service", "crowbar-apply.service"}
+    others = {
+        unit
+        for unit in running - wanted - system
+        if not unit.startswith(("systemd-", "user@", "session-", "getty@", "epmd"))
+    }
+    assert others == set()
+
+
+def test_no_unit_failed(cloud: Cloud) -> None:
+    assert cloud.on_node("systemctl", "list-units", "--failed", "--plain", "--no-legend").strip() == ""
+
+
+def test_the_cloud_needs_less_than_five_gib(cloud: Cloud) -> None:
+    """The proportional share of every process of the node, as its own kernel view tells it."""
+    script = "cat /proc/[0-9]*/smaps_rollup 2>/dev/null | awk '/^Pss:/ {s += $2} END {print int(s / 1024)}'"
+    used = int(cloud.on_node("sh", "-c", script))
+    assert 500 < used < MEMORY_LIMIT_MIB

@@ -1,0 +1,35 @@
+"""The cloud checked by real clients, and its network held to thirty hard reboots and a restart of the machine."""
+
+from __future__ import annotations
+
+import pytest
+
+from crowbar.services.credentials import cloud_access
+from crowbar.verify.reboots import hard_reboots
+from tests.cloud.conftest import Cloud
+
+pytestmark = pytest.mark.cloud
+REBOOTS = 30
+
+
+def test_verify_passes_and_leaves_nothing(cloud: Cloud) -> None:
+    report = cloud.crowbar.json("verify")
+    assert {check["name"]: check["detail"] for check in report["checks"] if check["status"] != "passed"} == {}
+    assert len(report["checks"]) >= 10
+    assert report["leftovers"] == []
+
+
+def test_an_instance_keeps_its_network_through_thirty_hard_reboots(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with cloud.context() as context:
+        access = cloud_access(context)
+    report = hard_reboots(access, REBOOTS, workdir=tmp_path_factory.mktemp("reboots"))
+    assert report.reboots == REBOOTS
+    assert report.lost == 0
+
+
+def test_after_a_restart_the_cloud_is_back_by_itself(cloud: Cloud) -> None:
+    machine = cloud.machine()
+    machine.stop()
+    machine.start()
+    report = cloud.crowbar.json("verify")
+    assert {check["name"]: check["detail"] for check in report["checks"] if check["status"] != "passed"} == {}
