@@ -1,0 +1,69 @@
+"""A signed-in client of the cloud, and which services its catalogue has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from keystoneauth1.identity.base import BaseIdentityPlugin
+from openstack.connection import Connection
+from openstack.identity.v3._proxy import Proxy as IdentityClient
+
+from crowbar.verify.model import CheckFailed, CloudAccess
+
+BLOCK_STORAGE = ("block-storage", "volumev3", "volume")  # the types that clouds register Cinder under
+_API_TIMEOUT = 120  # seconds; under emulation an API server may have to wait for a busy core
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A connection scoped to one project. ``services`` are the service types of the catalogue."""
+
+    access: CloudAccess
+    connection: Connection
+    services: frozenset[str]
+    project_id: str
+    user_id: str
+
+    def has(self, *types: str) -> bool:
+        """True if the catalogue has a service of one of ``types``."""
+        return not self.services.isdisjoint(types)
+
+    @property
+    def identity(self) -> IdentityClient:
+        """The identity service's third API, the only one with projects. Raises CheckFailed where it is the second."""
+        client = self.connection.identity
+        if not isinstance(client, IdentityClient):
+            raise CheckFailed(f"{self.access.auth_url} speaks an identity API before version 3.")
+        return client
+
+
+def sign_in(access: CloudAccess) -> Cloud:
+    """A client for ``access``, which has got a token and the catalogue.
+
+    Raises openstacksdk's and keystoneauth's errors if it cannot sign in, CheckFailed if the catalogue is empty.
+    """
+    connection = Connection(
+        region_name=access.region,
+        auth={
+            "auth_url": access.auth_url,
+            "username": access.username,
+            "password": access.password,
+            "project_name": access.project,
+            "user_domain_name": "Default",
+            "project_domain_name": "Default",
+        },
+        api_timeout=_API_TIMEOUT,
+    )
+    plugin = connection.session.auth
+    if not isinstance(plugin, BaseIdentityPlugin):
+        raise CheckFailed(f"openstacksdk chose {type(plugin).__name__} to sign in with, which knows no catalogue.")
+    known = plugin.get_access(connection.session)
+    services = frozenset(entry["type"] for entry in known.service_catalog.catalog if entry["endpoints"])
+    if not services:
+        raise CheckFailed(f"The catalogue of {access.auth_url} has no services for project {access.project}.")
+    return Cloud(access, connection, services, known.project_id, known.user_id)
+
+
+def as_user(cloud: Cloud, *, username: str, password: str, project: str) -> Cloud:
+    """The same cloud, signed in as another user in another project."""
+    return sign_in(replace(cloud.access, username=username, password=password, project=project))

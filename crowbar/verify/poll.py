@@ -1,0 +1,33 @@
+"""Waiting for something of the cloud, and telling what was seen last when it does not come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from crowbar.verify.model import CheckFailed
+
+Value = TypeVar("Value")
+
+
+class NotYet(Exception):
+    """Raised by a probe: what it saw instead of what is waited for."""
+
+
+def until(what: str, probe: Callable[[], Value], *, timeout: float, every: float = 1.0) -> Value:
+    """What ``probe`` returns, once it no longer raises NotYet; it is called every ``every`` seconds.
+
+    Raises CheckFailed, saying ``what`` was waited for and what was last seen, after ``timeout`` seconds.
+    """
+    attempts = Retrying(
+        retry=retry_if_exception_type(NotYet),
+        stop=stop_after_delay(timeout),
+        wait=wait_fixed(every),
+        reraise=True,
+    )
+    try:
+        return attempts(probe)
+    except NotYet as last:
+        raise CheckFailed(f"{what}: not within {timeout:g} s; last seen: {last}") from last

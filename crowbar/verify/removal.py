@@ -1,0 +1,68 @@
+"""Removing what runs made: found by name, so also what a lost answer or a killed run left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from keystoneauth1.exceptions import ClientException
+from openstack.exceptions import NotFoundException, SDKException
+
+from crowbar.verify.cloud import Cloud
+from crowbar.verify.leavings import KINDS, Kind, Leaving, Mine
+from crowbar.verify.model import CheckFailed
+from crowbar.verify.poll import NotYet, until
+
+_TIMEOUT = 180.0  # seconds for all of one kind to be gone
+_ASK_AGAIN = 15  # looks after which a removal that was accepted, but did not happen, is asked for again
+
+
+def remove(cloud: Cloud, mine: Mine, *, timeout: float = _TIMEOUT) -> tuple[str, ...]:
+    """Remove everything of the runs that ``mine`` names, kind by kind, waiting until it is gone.
+
+    Returns what is still there after ``timeout`` seconds for each kind, with the last reason; () if nothing.
+    """
+    left: list[str] = []
+    for kind in KINDS:
+        if not kind.services or cloud.has(*kind.services):
+            left += _remove_kind(cloud, kind, mine, timeout)
+    return tuple(left)
+
+
+def _remove_kind(cloud: Cloud, kind: Kind, mine: Mine, timeout: float) -> Sequence[str]:
+    asked: dict[str, int] = {}  # what was accepted for removal -> looks since then
+
+    def probe() -> None:
+        try:
+            leavings = list(kind.find(cloud, mine))
+        except (SDKException, ClientException) as error:
+            raise NotYet(f"cannot list {kind.name}: {error}") from error
+        seen = list(_ask(leavings, asked))
+        if seen:
+            raise NotYet("; ".join(seen))
+
+    try:
+        until(f"Removal of {kind.name}", probe, timeout=timeout)
+    except CheckFailed as failure:
+        return (failure.message,)
+    return ()
+
+
+def _ask(leavings: Sequence[Leaving], asked: dict[str, int]) -> Iterator[str]:
+    """Ask for the removal of each, unless that was done a moment ago; yields what is still to go, and why."""
+    for leaving in leavings:
+        name = str(leaving)
+        looks = asked[name] = asked.get(name, -1) + 1
+        reason = _attempt(leaving.remove) if looks % _ASK_AGAIN == 0 else ""
+        if reason:
+            del asked[name]  # it was refused: ask again at the next look
+        yield f"{name} ({reason or 'still there'})"
+
+
+def _attempt(remove: Callable[[], object]) -> str:
+    try:
+        remove()
+    except NotFoundException:
+        return ""
+    except (SDKException, ClientException) as error:
+        return str(error)
+    return ""
