@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python
 """Builds Swift's rings for a wanted set of devices, by the smallest change to the rings there are."""
 
 from __future__ import annotations
