@@ -35,7 +35,12 @@ def check(
         found.extend(wrong)
         found.extend(_elements(barclamp, nodes, proposal, at))
         found.extend(_on_nodes(barclamp, nodes, proposal, at, choosable=not wrong))
-    return found
+    return sorted(found, key=_by_line)
+
+
+def _by_line(fault: Fault) -> tuple[str, int]:
+    name, _, line = fault.place.rpartition(":")
+    return (name, int(line)) if line.isdigit() else (fault.place, 0)
 
 
 def _attribute(at: Callable[[DataPath], str], path: DataPath) -> str:
@@ -50,8 +55,8 @@ def _barclamps(catalog: Catalog, proposals: Sequence[WantedProposal], places: Pl
         barclamp = catalog.find(proposal.barclamp)
         place = places(index, ("barclamp",))
         if barclamp is None and proposal.barclamp in catalog.broken:
-            yield Fault(place, f"the barclamp {proposal.barclamp!r} is broken:")
-            yield from catalog.broken[proposal.barclamp]
+            for fault in catalog.broken[proposal.barclamp]:
+                yield Fault(place, f"the barclamp {proposal.barclamp!r} is broken: {fault}")
         elif barclamp is None:
             yield Fault(place, f"there is no barclamp {proposal.barclamp!r}{nearest(proposal.barclamp, known)}")
         elif barclamp.name in first:
@@ -76,7 +81,7 @@ def _elements(
             yield Fault(at((*ELEMENTS, role)), message)
         for index, node in enumerate(holders):
             if node not in nodes:
-                yield Fault(at((*ELEMENTS, role, index)), f"there is no node {node!r}{nearest(node, names)}")
+                yield Fault(at((*ELEMENTS, role, index)), f"there is no node {node!r}{nearest(node.strip('@'), names)}")
         for node, times in Counter(holders).items():
             if times > 1:
                 yield Fault(at((*ELEMENTS, role)), f"node {node} is there {times} times")

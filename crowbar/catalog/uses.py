@@ -1,0 +1,111 @@
+"""What a barclamp's roles and gate use of `crowbar`, held against what the manifest and the schema say there is.
+
+It reads text, not programs: `crowbar.secrets.x` and `crowbar.secrets['x']` are found, what is computed is not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crowbar.catalog.model import Barclamp, Role
+from crowbar.catalog.source import Source
+from crowbar.catalog.words import nearest
+from crowbar.errors import Fault
+
+_TOPS = "secrets|published|attributes|roles|all_nodes"
+_USE = re.compile(rf"""\bcrowbar\.(?P<top>{_TOPS})\b(?P<rest>(?:\.\w+(?!\w*\()|\[\s*["'][^"'\]]+["']\s*\])*)""")
+_MEMBER = re.compile(r"""["'](?P<name>[\w-]+)["'] +(?:not +)?in +crowbar\.published\b""")
+_STEP = re.compile(r"""\.(\w+)|\[\s*["']([^"'\]]+)["']\s*\]""")
+_FOLDERS = ("tasks", "templates", "vars", "defaults")
+
+
+@dataclass(frozen=True)
+class Use:
+    """One place in a text that uses a part of `crowbar`: ``top`` and the names below it."""
+
+    place: str
+    top: str
+    names: tuple[str, ...]
+    role: Role | None  # None in the gate
+
+
+def uses(barclamp: Barclamp, source: Source) -> list[Fault]:
+    """Uses of secrets, barclamps, attributes and roles that are not there, and secrets that nothing uses."""
+    found = list(_all(barclamp))
+    faults = [fault for use in found if (fault := _wrong(barclamp, use))]
+    used = {use.names[0] for use in found if use.top == "secrets" and use.names}
+    used |= {value.secret for value in barclamp.publishes.values()}
+    if not any(use.top == "secrets" and not use.names for use in found):
+        for name in barclamp.secrets:
+            if name not in used:
+                faults.append(source.fault(f"the secret {name} is neither used nor published", "secrets", name))
+    return faults
+
+
+def _all(barclamp: Barclamp) -> Iterator[Use]:
+    for role in barclamp.roles.values():
+        for file in sorted(file for kind in _FOLDERS for file in (role.path / kind).rglob("*") if file.is_file()):
+            yield from _in_file(file, role)
+    if barclamp.gate:
+        yield from _in_file(barclamp.gate.path, None)
+
+
+def _in_file(file: Path, role: Role | None) -> Iterator[Use]:
+    text = file.read_text(errors="replace")
+    for match in _USE.finditer(text):
+        names = tuple(dotted or quoted for dotted, quoted in _STEP.findall(match["rest"]))
+        yield Use(_place(file, text, match.start()), match["top"], names, role)
+    for match in _MEMBER.finditer(text):
+        yield Use(_place(file, text, match.start()), "published", (match["name"],), role)
+
+
+def _place(file: Path, text: str, position: int) -> str:
+    line = text.count("\n", 0, position) + 1
+    return f"{file}:{line}"
+
+
+def _wrong(barclamp: Barclamp, use: Use) -> Fault | None:
+    if use.top == "all_nodes":
+        if use.role and not use.role.sees_nodes:
+            return Fault(use.place, f"{use.role.name} uses crowbar.all_nodes, but does not say `sees_nodes: true`")
+        return None
+    if not use.names:
+        return None
+    name, known = use.names[0], _known(barclamp, use.top)
+    if use.top == "attributes":
+        return _wrong_attribute(barclamp, use)
+    if name in known or hasattr(dict, name):
+        return None
+    where = {
+        "secrets": "is no secret in the manifest",
+        "published": "is neither in requires nor in wants",
+        "roles": "is no role of this barclamp",
+    }
+    return Fault(use.place, f"crowbar.{use.top}: {name!r} {where[use.top]}{nearest(name, known)}")
+
+
+def _known(barclamp: Barclamp, top: str) -> list[str]:
+    match top:
+        case "secrets":
+            return list(barclamp.secrets)
+        case "published":
+            return [*barclamp.requires, *barclamp.wants]
+        case _:
+            return list(barclamp.roles)
+
+
+def _wrong_attribute(barclamp: Barclamp, use: Use) -> Fault | None:
+    schema: Any = barclamp.schema
+    for depth, name in enumerate(use.names):
+        properties = schema.get("properties")
+        if properties is None or (hasattr(dict, name) and name not in properties):
+            return None  # inside a free mapping or a list, or a method of a mapping: `.items()`
+        if name not in properties:
+            path = ".".join(("crowbar.attributes", *use.names[:depth]))
+            return Fault(use.place, f"{path}: the schema has no attribute {name!r}{nearest(name, list(properties))}")
+        schema = properties[name]
+    return None
