@@ -18,9 +18,10 @@ from crowbar.errors import Fault, InputError
 class Case:
     """One case. ``expect``: role -> path of a file on the node -> texts it must hold.
 
-    A text `/…/` is a regular expression (multi-line), `!…` one that must not be there. Roles that ``elements``
-    does not name are on all nodes. ``deployed`` are barclamps that the cloud has beside those that are required;
-    ``nodes`` gives nodes facts; ``variables`` are what tasks that do not run in a test would have registered.
+    A text `/…/` is a regular expression (multi-line), `!…` one that must not be there. The role is rendered for the
+    first node that holds it; roles that ``elements`` does not name are on the first node. ``deployed`` are barclamps
+    that the cloud has beside those that are required, ``nodes`` the facts of nodes, ``facts`` what roles published,
+    ``variables`` what tasks that do not run in a test would have registered.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Case:
     elements: Mapping[str, list[str]] = field(default_factory=dict)
     deployed: tuple[str, ...] = ()
     nodes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -39,6 +41,7 @@ class _Case(Raw):
     elements: dict[str, list[str]] = Field(default_factory=dict)
     deployed: list[str] = Field(default_factory=list)
     nodes: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    facts: dict[str, str] = Field(default_factory=dict)
     variables: dict[str, Any] = Field(default_factory=dict)
     expect: dict[str, dict[str, list[str]]]
 
@@ -77,5 +80,6 @@ def _cases(file: Path) -> Iterator[Case]:
             elements=one.elements,
             deployed=tuple(one.deployed),
             nodes=one.nodes,
+            facts=one.facts,
             variables=one.variables,
         )

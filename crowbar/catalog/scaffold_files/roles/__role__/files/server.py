@@ -8,7 +8,9 @@ EXPECTED = "Basic " + base64.b64encode(f"reader:{os.environ['PASSWORD']}".encode
 
 
 class Page(BaseHTTPRequestHandler):
-    def do_GET(self):
+    """Answers every path with the greeting."""
+
+    def do_GET(self) -> None:
         known = self.headers.get("Authorization") == EXPECTED
         self.send_response(200 if known else 401)
         if not known:
