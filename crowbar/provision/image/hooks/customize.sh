@@ -1,0 +1,30 @@
+#!/bin/sh
+# mmdebstrap's customize hook: finishes the compilation, and takes out what must differ from node to node.
+# customize.sh ROOT CACHE NODE_APT_CONF NODE_AUTH
+set -eu
+root=$1 cache=$2 apt_conf=$3 auth=$4
+
+tries=0
+while [ -e "$root/var/tmp/py3compile.started" ] && [ ! -e "$root/var/tmp/py3compile.ended" ] && [ $tries -lt 1200 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+done
+rm "$root/usr/bin/py3compile"
+chroot "$root" dpkg-divert --local --rename --remove /usr/bin/py3compile >/dev/null
+# Files that cannot be compiled (templates, other versions' syntax) are no fault of the package's either.
+chroot "$root" python3 -m compileall -q -j 2 /usr/lib/python3/dist-packages >/dev/null 2>&1 || true
+if [ -e "$root/var/tmp/py3compile.calls" ]; then
+    grep -oE ' /[^ ]+' "$root/var/tmp/py3compile.calls" | sort -u | while read -r folder; do
+        chroot "$root" python3 -m compileall -q "$folder" >/dev/null 2>&1 || true
+    done
+fi
+rm -rf "$root"/var/tmp/py3compile.*
+
+cp -ln "$root"/var/cache/apt/archives/*.deb "$cache"/
+
+install -m 644 "$apt_conf" "$root/etc/apt/apt.conf.d/99mmdebstrap"
+if [ -s "$auth" ]; then install -m 600 "$auth" "$root/etc/apt/auth.conf"; fi
+rm -f "$root"/etc/ssh/ssh_host_*_key* "$root/etc/resolv.conf" "$root/etc/hostname"
+# Emptied, never deleted: without the file systemd takes the boot for the first, and presets every unit.
+: >"$root/etc/machine-id"
+rm -f "$root/var/lib/dbus/machine-id"
