@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from keystoneauth1.identity.base import BaseIdentityPlugin
+from keystoneauth1.identity.v3 import Password
+from keystoneauth1.session import Session
 from openstack.connection import Connection
 from openstack.identity.v3._proxy import Proxy as IdentityClient
 
@@ -12,6 +13,7 @@ from crowbar.verify.model import CheckFailed, CloudAccess
 
 BLOCK_STORAGE = ("block-storage", "volumev3", "volume")  # the types that clouds register Cinder under
 _API_TIMEOUT = 120  # seconds; under emulation an API server may have to wait for a busy core
+_RETRIES = 3  # connections that are reset: workers of an API server come and go
 
 
 @dataclass(frozen=True)
@@ -40,24 +42,20 @@ class Cloud:
 def sign_in(access: CloudAccess) -> Cloud:
     """A client for ``access``, which has got a token and the catalogue.
 
-    Raises openstacksdk's and keystoneauth's errors if it cannot sign in, CheckFailed if the catalogue is empty.
+    Raises keystoneauth's errors if it cannot sign in, CheckFailed if the catalogue is empty.
     """
-    connection = Connection(
-        region_name=access.region,
-        auth={
-            "auth_url": access.auth_url,
-            "username": access.username,
-            "password": access.password,
-            "project_name": access.project,
-            "user_domain_name": "Default",
-            "project_domain_name": "Default",
-        },
-        api_timeout=_API_TIMEOUT,
+    plugin = Password(
+        auth_url=access.auth_url,
+        username=access.username,
+        password=access.password,
+        project_name=access.project,
+        user_domain_name="Default",
+        project_domain_name="Default",
     )
-    plugin = connection.session.auth
-    if not isinstance(plugin, BaseIdentityPlugin):
-        raise CheckFailed(f"openstacksdk chose {type(plugin).__name__} to sign in with, which knows no catalogue.")
-    known = plugin.get_access(connection.session)
+    session = Session(auth=plugin, timeout=_API_TIMEOUT, connect_retries=_RETRIES)
+    # From a session: neither the environment nor a clouds.yaml of this host has a say.
+    connection = Connection(session=session, region_name=access.region)
+    known = plugin.get_access(session)
     services = frozenset(entry["type"] for entry in known.service_catalog.catalog if entry["endpoints"])
     if not services:
         raise CheckFailed(f"The catalogue of {access.auth_url} has no services for project {access.project}.")

@@ -17,6 +17,7 @@ class Leaving:
     """One thing that a run made. ``remove`` asks for its removal; it is gone when it is no longer found."""
 
     kind: str
+    id: str
     label: str
     remove: Callable[[], object]
 
@@ -45,7 +46,7 @@ def _named(items: Iterable[resource.Resource], mine: Mine) -> Iterator[resource.
 
 def _found(kind: str, items: Iterable[resource.Resource], remove: Callable[[str], object]) -> Iterator[Leaving]:
     for item in items:
-        yield Leaving(kind, item.name or item.id, partial(remove, item.id))
+        yield Leaving(kind, item.id, item.name, partial(remove, item.id))
 
 
 def _servers(cloud: Cloud, mine: Mine) -> Iterator[Leaving]:
@@ -58,7 +59,7 @@ def _keypairs(cloud: Cloud, mine: Mine) -> Iterator[Leaving]:
     users = [user.id for user in _named(cloud.identity.users(), mine)]
     for user in (cloud.user_id, *users):
         for key in _named(client.keypairs(user_id=user), mine):
-            yield Leaving("key", key.name, partial(client.delete_keypair, key.name, user_id=user))
+            yield Leaving("key", f"{user} {key.name}", key.name, partial(client.delete_keypair, key.name, user_id=user))
 
 
 def _flavors(cloud: Cloud, mine: Mine) -> Iterator[Leaving]:
@@ -76,7 +77,7 @@ def _floating_ips(cloud: Cloud, mine: Mine) -> Iterator[Leaving]:
     for address in client.ips():
         run = run_of(address.description)
         if run and mine(run):
-            yield Leaving("floating IP", address.floating_ip_address, partial(client.delete_ip, address.id))
+            yield Leaving("floating IP", address.id, address.floating_ip_address, partial(client.delete_ip, address.id))
 
 
 def _routers(cloud: Cloud, mine: Mine) -> Iterator[Leaving]:
@@ -105,8 +106,9 @@ def _groups(cloud: Cloud, mine: Mine) -> Iterator[Leaving]:
     projects = {project.id for project in _named(cloud.identity.projects(), mine)}
     groups = list(client.security_groups())
     # Neutron gives each project a group "default" by itself, which would outlive the second project.
-    theirs = [group for group in groups if group.project_id in projects]
-    yield from _found("security group", {*_named(groups, mine), *theirs}, client.delete_security_group)
+    named = {group.id for group in _named(groups, mine)}
+    found = [group for group in groups if group.id in named or group.project_id in projects]
+    yield from _found("security group", found, client.delete_security_group)
 
 
 def _images(cloud: Cloud, mine: Mine) -> Iterator[Leaving]:
@@ -124,7 +126,7 @@ def _containers(cloud: Cloud, mine: Mine) -> Iterator[Leaving]:
         client.delete_container(name)
 
     for container in _named(client.containers(), mine):
-        yield Leaving("container", container.name, partial(remove, container.name))
+        yield Leaving("container", container.name, container.name, partial(remove, container.name))
 
 
 def _users(cloud: Cloud, mine: Mine) -> Iterator[Leaving]:

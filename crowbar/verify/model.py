@@ -54,7 +54,7 @@ NEEDS: dict[CheckName, tuple[CheckName, ...]] = {
     CheckName.IMAGE: (CheckName.CATALOG,),
     CheckName.NETWORK: (CheckName.CATALOG,),
     CheckName.INSTANCE: (CheckName.IMAGE, CheckName.NETWORK),
-    CheckName.SECOND_PROJECT: (CheckName.IMAGE, CheckName.NETWORK),
+    CheckName.SECOND_PROJECT: (CheckName.INSTANCE,),
     CheckName.OBJECT: (CheckName.CATALOG,),
     CheckName.SSH: (CheckName.INSTANCE,),
     CheckName.METADATA: (CheckName.SSH,),

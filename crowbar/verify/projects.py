@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 from crowbar.verify.cloud import Cloud, as_user
+from crowbar.verify.model import CheckFailed
 
 _ROLE = "member"
 
@@ -16,6 +17,8 @@ def second_project(cloud: Cloud, name: str) -> Cloud:
     password = secrets.token_urlsafe(24)
     project = identity.create_project(name=name, domain_id=domain, description="made by crowbar verify")
     user = identity.create_user(name=name, domain_id=domain, default_project_id=project.id, password=password)
-    role = identity.find_role(_ROLE, ignore_missing=False)
+    role = next(iter(identity.roles(name=_ROLE)), None)
+    if role is None:
+        raise CheckFailed(f"Keystone has no role {_ROLE!r}, which `keystone-manage bootstrap` makes.")
     identity.assign_project_role_to_user(project.id, user.id, role.id)
     return as_user(cloud, username=name, password=password, project=name)

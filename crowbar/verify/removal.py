@@ -13,23 +13,24 @@ from crowbar.verify.model import CheckFailed
 from crowbar.verify.poll import NotYet, until
 
 _TIMEOUT = 180.0  # seconds for all of one kind to be gone
-_ASK_AGAIN = 15  # looks after which a removal that was accepted, but did not happen, is asked for again
+_EVERY = 0.3  # seconds between looks
+_ASK_AGAIN = 50  # looks after which a removal that was accepted, but did not happen, is asked for again
 
 
-def remove(cloud: Cloud, mine: Mine, *, timeout: float = _TIMEOUT) -> tuple[str, ...]:
+def remove(cloud: Cloud, mine: Mine) -> tuple[str, ...]:
     """Remove everything of the runs that ``mine`` names, kind by kind, waiting until it is gone.
 
-    Returns what is still there after ``timeout`` seconds for each kind, with the last reason; () if nothing.
+    Returns what is still there after some minutes, with the last reason; () if nothing.
     """
     left: list[str] = []
     for kind in KINDS:
         if not kind.services or cloud.has(*kind.services):
-            left += _remove_kind(cloud, kind, mine, timeout)
+            left += _remove_kind(cloud, kind, mine)
     return tuple(left)
 
 
-def _remove_kind(cloud: Cloud, kind: Kind, mine: Mine, timeout: float) -> Sequence[str]:
-    asked: dict[str, int] = {}  # what was accepted for removal -> looks since then
+def _remove_kind(cloud: Cloud, kind: Kind, mine: Mine) -> Sequence[str]:
+    asked: dict[str, int] = {}  # the id of what was accepted for removal -> looks since then
 
     def probe() -> None:
         try:
@@ -41,7 +42,7 @@ def _remove_kind(cloud: Cloud, kind: Kind, mine: Mine, timeout: float) -> Sequen
             raise NotYet("; ".join(seen))
 
     try:
-        until(f"Removal of {kind.name}", probe, timeout=timeout)
+        until(f"Removal of {kind.name}", probe, timeout=_TIMEOUT, every=_EVERY)
     except CheckFailed as failure:
         return (failure.message,)
     return ()
@@ -50,12 +51,11 @@ def _remove_kind(cloud: Cloud, kind: Kind, mine: Mine, timeout: float) -> Sequen
 def _ask(leavings: Sequence[Leaving], asked: dict[str, int]) -> Iterator[str]:
     """Ask for the removal of each, unless that was done a moment ago; yields what is still to go, and why."""
     for leaving in leavings:
-        name = str(leaving)
-        looks = asked[name] = asked.get(name, -1) + 1
+        looks = asked[leaving.id] = asked.get(leaving.id, -1) + 1
         reason = _attempt(leaving.remove) if looks % _ASK_AGAIN == 0 else ""
         if reason:
-            del asked[name]  # it was refused: ask again at the next look
-        yield f"{name} ({reason or 'still there'})"
+            del asked[leaving.id]  # it was refused: ask again at the next look
+        yield f"{leaving} ({reason or 'still there'})"
 
 
 def _attempt(remove: Callable[[], object]) -> str:

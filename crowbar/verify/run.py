@@ -106,7 +106,7 @@ class _Session:
         types = SERVICES.get(name, ())
         if types and not cloud.has(*types):
             return CheckStatus.SKIPPED, f"the catalogue has no service of type {' or '.join(types)}"
-        return _worst((self.done[need] for need in NEEDS[name] if need in self.done))
+        return _worst(self.done[need] for need in NEEDS[name] if need in self.done)
 
     def _finish(self, name: CheckName, status: CheckStatus, started: float, detail: str) -> None:
         shown = detail.replace(self._password, "***") if self._password else detail

@@ -69,6 +69,7 @@ class Scenario:
     run: str
     workdir: Path
     screenshots: Path | None
+    image_id: str = field(init=False)
     template: Template = field(init=False)
     segment: Segment = field(init=False)
     first: Instance = field(init=False)
@@ -82,9 +83,7 @@ class Scenario:
     def image(self) -> str:
         """Build and upload the tiny image."""
         image = build_image(self.workdir / "tiny-image")
-        self.template = Template(
-            servers.upload(self.cloud, f"{self.run}-image", image), servers.flavor(self.cloud, f"{self.run}-flavor")
-        )
+        self.image_id = servers.upload(self.cloud, f"{self.run}-image", image)
         return f"tiny image {image.digest} ({image.path.stat().st_size / 1e6:.0f} MB) stored with the right checksum"
 
     def network(self) -> str:
@@ -95,6 +94,7 @@ class Scenario:
 
     def instance(self) -> str:
         """An active instance."""
+        self.template = Template(self.image_id, servers.flavor(self.cloud, f"{self.run}-flavor"))
         self.first = start_instance(self.cloud, f"{self.run}-a", self.template, self.segment, _FIRST_HOST)
         servers.wait_active(self.cloud, self.first.id)
         return f"{self.first.name} is active at {self.first.port.fixed_ip}, floating IP {self.first.port.floating_ip}"
