@@ -1,0 +1,130 @@
+"""`crowbar deploy`: make it so."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from crowbar.store.model import Deployment, DeploymentStatus, StepRow, StepStatus
+from crowbar_cli.edge import INTERRUPTED
+from crowbar_cli.options import Settings, common
+from crowbar_cli.output import note, show_json
+from crowbar_cli.session import opened
+from crowbar_cli.steps import row_document
+from crowbar_cli.target import Place, Target, target_options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crowbar.services.context import Context
+    from crowbar.services.credentials import AccessPoint
+
+_EXIT_CODES = {DeploymentStatus.SUCCEEDED: 0, DeploymentStatus.CANCELLED: INTERRUPTED}
+
+
+@click.command()
+@target_options
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before this machine itself is changed.")
+@click.option("--reapply", is_flag=True, help="Run every step, also those that have nothing to do.")
+@click.option(
+    "--resume", is_flag=True, help="Go on with what an earlier deployment left: failed, cancelled or cut off."
+)
+@common
+@click.pass_obj
+@click.pass_context
+def deploy(
+    ctx: click.Context,
+    settings: Settings,
+    file: Path | None,
+    single_node: bool,
+    on_this_host: bool,
+    yes: bool,
+    reapply: bool,
+    resume: bool,
+) -> None:
+    """Deploy FILE (a cluster file), or the saved proposals, and show how it goes.
+
+    A step that has succeeded is not run again unless what it is made of changed, so a second deployment is quick, and
+    one that was stopped goes on where it was. On a terminal, press l for the running step's last lines, and Ctrl-C to
+    stop cleanly. Exit code 1 if a step failed.
+
+    \b
+    Example:  crowbar deploy --single-node
+              crowbar deploy my-cloud.yml
+              crowbar deploy --resume
+    Next:     crowbar verify, then crowbar credentials --show
+    """
+    from crowbar.services.lock import deployment_lock
+
+    target = Target.of(file, single_node=single_node, on_this_host=on_this_host)
+    with opened(settings) as context, deployment_lock(settings.state):
+        if resume:
+            _refuse_without_history(context)
+        if target.place is Place.THIS_HOST:
+            _ask(context, target, yes=yes)
+        deployment = _run(settings, context, target, reapply=reapply)
+        rows = context.store.deployments.steps(deployment.id)
+        _show(settings, context, deployment, rows)
+    ctx.exit(_EXIT_CODES.get(deployment.status, 1))
+
+
+def _run(settings: Settings, context: Context, target: Target, *, reapply: bool) -> Deployment:
+    from crowbar.services import deploy as service
+    from crowbar_cli.interrupt import cancelling
+    from crowbar_cli.nodes import made_ready
+    from crowbar_cli.progress.watch import open_watcher
+
+    cancel = threading.Event()
+    with open_watcher(settings) as watcher:
+        proposals = made_ready(context, target, watcher.message)
+        with cancelling(cancel, watcher.message):
+            return service.deploy(context, proposals, watcher, cancel=cancel, force=reapply)
+
+
+def _refuse_without_history(context: Context) -> None:
+    from crowbar.errors import InputError
+
+    if context.store.deployments.last() is None:
+        raise InputError("There is no deployment to resume.", hint="crowbar deploy --single-node begins one.")
+
+
+def _ask(context: Context, target: Target, *, yes: bool) -> None:
+    """Say what would change on this machine, and have it agreed to."""
+    from crowbar_cli import this_host
+    from crowbar_cli.nodes import chosen_packages, previewed
+    from crowbar.services.wanted import merged
+
+    with previewed(context, target) as preview:
+        wanted = merged(preview.context, preview.proposals)
+        changes = this_host.changes(context, wanted, chosen_packages(preview))
+    for line in changes:
+        note(line)
+    if not yes:
+        click.confirm("Install the cloud on this machine?", abort=True, err=True)
+
+
+def _show(settings: Settings, context: Context, deployment: Deployment, rows: Sequence[StepRow]) -> None:
+    from crowbar.services.credentials import access_points
+
+    succeeded = deployment.status is DeploymentStatus.SUCCEEDED
+    access = access_points(context) if succeeded else []
+    if settings.json:
+        show_json({"deployment": deployment, "steps": [row_document(row) for row in rows], "access": access})
+    elif succeeded:
+        _welcome(access)
+    else:
+        failed = [row.key for row in rows if row.status is StepStatus.FAILED]
+        for key in failed:
+            note(f"failed: {key}. See: crowbar logs --step {key}")
+        note("Next: crowbar deploy --resume" + (", when it is mended" if failed else ""))
+
+
+def _welcome(access: Sequence[AccessPoint]) -> None:
+    for point in access:
+        click.echo(f"{point.title}: {point.url}" + (f" (user {point.user})" if point.user else ""))
+    if access:
+        click.echo("Passwords: crowbar credentials --show")
+    click.echo("A shell in the cloud: crowbar shell; with OpenStack's clients: crowbar shell --openstack")

@@ -1,0 +1,59 @@
+"""`crowbar plan`: what a deployment would do, and why; it changes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from crowbar_cli.options import Settings, common
+from crowbar_cli.output import show_json, table
+from crowbar_cli.session import opened
+from crowbar_cli.steps import planned_document
+from crowbar_cli.target import target_options
+
+if TYPE_CHECKING:
+    from crowbar.engine.plan import Plan
+
+
+@click.command()
+@target_options
+@click.option("--reapply", is_flag=True, help="Plan as `deploy --reapply` does: every step runs.")
+@common
+@click.pass_obj
+def plan(settings: Settings, file: Path | None, single_node: bool, on_this_host: bool, reapply: bool) -> None:
+    """Print the steps of a deployment in their order, and why each would run; change nothing.
+
+    Without FILE the saved proposals are planned (crowbar proposals list). A step runs because it is new, because
+    something that it is made of changed (the reason names the attribute or the file), or because it is forced. A step
+    that has nothing to do is unchanged. Gates, which check a service before others build on it, are always run.
+
+    \b
+    Example:  crowbar plan --single-node
+              crowbar plan my-cloud.yml --output json
+    Next:     crowbar deploy, with the same options
+    """
+    from crowbar.services.deploy import make_plan
+    from crowbar_cli.nodes import previewed
+    from crowbar_cli.target import Target
+
+    target = Target.of(file, single_node=single_node, on_this_host=on_this_host)
+    with opened(settings) as context, previewed(context, target) as preview:
+        made = make_plan(preview.context, preview.proposals, force=reapply)
+    if settings.json:
+        show_json({"steps": [planned_document(step) for step in made.steps], "notes": [*preview.notes, *made.notes]})
+    else:
+        _show(made, preview.notes)
+
+
+def _show(made: Plan, notes: Sequence[str]) -> None:
+    rows = [(step.key, "runs" if step.will_run else "-", step.reason) for step in made.steps]
+    if rows:
+        click.echo(table(("step", "", "why"), rows))
+    for text in (*notes, *made.notes):
+        click.echo(f"note: {text}")
+    counts = Counter(step.will_run for step in made.steps)
+    click.echo(f"{counts[True]} steps would run, {counts[False]} would not. Nothing was changed.")
