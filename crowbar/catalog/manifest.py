@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from crowbar.catalog import digest
 from crowbar.catalog.model import Access, Barclamp, Choice, Count, Gate, Published, Role, SecretKind, SecretSpec
 from crowbar.catalog.raw import Raw, raw_faults
+from crowbar.catalog.relate import chain
 from crowbar.catalog.source import Source
 from crowbar.catalog.words import nearest
 from crowbar.errors import Fault
@@ -127,10 +128,14 @@ def _inside(raw: _Manifest, source: Source, folder: Path) -> list[Fault]:
     roles, secrets = list(raw.roles), list(raw.secrets)
     for name, role in raw.roles.items():
         for index, other in enumerate(role.after):
-            known(other, [one for one in roles if one != name], "other role", "roles", name, "after", index)
+            known(other, roles, "role", "roles", name, "after", index)
         if not _role_path(folder, name).is_dir():
             missing = _role_path(folder, name).relative_to(folder)
             faults.append(source.fault(f"the role's folder {missing}/ is missing", "roles", name))
+    if circle := chain({name: [one for one in role.after if one in roles] for name, role in raw.roles.items()}):
+        faults.append(
+            source.fault(f"the roles come after each other: {' -> '.join(circle)}", "roles", circle[0], "after")
+        )
     for name, value in raw.publishes.items():
         if value.secret:
             known(value.secret, secrets, "secret", "publishes", name, "secret")

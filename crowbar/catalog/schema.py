@@ -6,23 +6,26 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
 
 from crowbar.catalog.source import DataPath, Source
 from crowbar.errors import Fault
 
 _WANTED = ("title", "description", "default")
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+# One compiled validator for all: `check_schema` makes a new one each time.
+_META = Draft202012Validator(Draft202012Validator.META_SCHEMA)
 EMPTY: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": {}}
 
 
 def faults(source: Source) -> list[Fault]:
     """Everything that is wrong with a schema file, each with its line."""
     schema = source.data
-    try:
-        _META.validate(schema)
-    except SchemaError as error:
-        return [source.fault(f"no valid JSON Schema: {error.message}", *error.absolute_path)]
+    invalid = [
+        source.fault(f"no valid JSON Schema: {error.message}", *error.absolute_path)
+        for error in _META.iter_errors(schema)
+    ]
+    if invalid:
+        return invalid
     found = []
     if schema.get("$schema", _DIALECT) != _DIALECT:
         found.append(source.fault(f"must be {_DIALECT}", "$schema"))
@@ -71,18 +74,3 @@ def _dotted(path: DataPath) -> str:
     for part in parts:
         names.append(str(next(parts)) if part == "properties" else ("[]" if part == "items" else "*"))
     return ".".join(names)
-
-
-class _Meta:
-    """Checks schemas with one compiled validator: `check_schema` makes a new one each time."""
-
-    def __init__(self) -> None:
-        self._validator = Draft202012Validator(Draft202012Validator.META_SCHEMA)
-
-    def validate(self, schema: Any) -> None:
-        error = next(iter(sorted(self._validator.iter_errors(schema), key=lambda one: -len(one.path))), None)
-        if error is not None:
-            raise SchemaError.create_from(error)
-
-
-_META = _Meta()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -88,25 +89,26 @@ def read_json(path: Path, *, limit: int = LIMIT) -> Source:
 
     Raises InputError with all faults, each with its line.
     """
-    text, name, twice = _read(path, limit), str(path), list[str]()
+    text, name, wrong = _read(path, limit), str(path), list[Fault]()
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice.extend(sorted({key for key in keys if keys.count(key) > 1}))
-        return found
+        counted = Counter(key for key, _ in pairs)
+        wrong.extend(Fault(name, f"{key!r} is there twice in one object") for key in counted if counted[key] > 1)
+        return dict(pairs)
+
+    def number(constant: str) -> None:
+        wrong.append(Fault(name, f"{constant} is not a finite number"))
 
     try:
-        data = json.loads(text, object_pairs_hook=unique)
+        data = json.loads(text, object_pairs_hook=unique, parse_constant=number)
     except json.JSONDecodeError as error:
         raise _refused(name, Fault(f"{name}:{error.lineno}", f"not JSON: {error.msg}")) from error
     except RecursionError as error:
         raise _refused(name, Fault(f"{name}:1", "nested too deep")) from error
-    if twice:
-        raise _refused(name, *(Fault(name, f"{key!r} is there twice in one object") for key in twice))
     if not isinstance(data, dict):
-        raise _refused(name, Fault(f"{name}:1", f"must be an object, is {kind_of(data)}"))
+        wrong.append(Fault(f"{name}:1", f"must be an object, is {kind_of(data)}"))
+    if wrong:
+        raise _refused(name, *wrong)
     # JSON is YAML: the slower parser, which knows lines, runs only when there is a fault to place.
     return Source(name, data, lambda: _json_lines(text, name))
 

@@ -1,0 +1,102 @@
+"""What holds for every barclamp that Crowbar ships, and for the cluster file of the single node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crowbar.catalog.batch import dump_batch, parse_batch, read_batch
+from crowbar.catalog.lint import lint
+from crowbar.catalog.load import load_catalog
+from crowbar.catalog.model import Catalog, NodeView
+from crowbar.catalog.source import parse_yaml
+from crowbar.catalog.variables import Deployed, identity, in_order, inputs, published, variables
+from crowbar.paths import data_dir
+
+FOLDERS = sorted(path for path in (data_dir() / "barclamps").iterdir() if path.is_dir())
+SINGLE_NODE = data_dir() / "playbooks" / "clusters" / "single-node.yml"
+ADDRESSES = dict.fromkeys(("admin", "public", "storage", "tenant"), "10.0.0.10")
+FACTS: dict[str, Any] = {"cpus": 2, "memory_mib": 8192, "capabilities": ["tun"], "virtualization": "systemd-nspawn"}
+NODE = NodeView("node1", "node1.crowbar.internal", ADDRESSES, ("node",), FACTS)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_barclamp_lints_clean(folder: Path) -> None:
+    catalog, _ = load_catalog([data_dir() / "barclamps"])
+    assert [str(fault) for fault in lint(folder, catalog)] == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_barclamp_can_be_checked_and_understood(folder: Path) -> None:
+    catalog, _ = load_catalog([data_dir() / "barclamps"])
+    barclamp = catalog.get(folder.name)
+    assert barclamp.gate is not None
+    assert barclamp.name == "system" or _stands_on(catalog, barclamp.name, "system")
+    assert any(role.units or role.packages for role in barclamp.roles.values())
+    for name, sub in _leaves(barclamp.schema):
+        assert sub["title"].strip() and sub["description"].strip(), name
+        assert _bounded(sub), f"{name} has no bounds"
+
+
+def test_the_catalog_is_whole_and_quickly_loaded() -> None:
+    catalog, faults = load_catalog([data_dir() / "barclamps"])
+    assert faults == []
+    assert set(catalog.barclamps) == {folder.name for folder in FOLDERS}
+    aliases = {alias: catalog.get(alias).name for alias in ("neutron", "horizon", "nova_dashboard")}
+    assert aliases == {"neutron": "quantum", "horizon": "dashboard", "nova_dashboard": "dashboard"}
+
+
+def test_the_single_node_has_every_barclamp_and_every_role() -> None:
+    catalog, _ = load_catalog([data_dir() / "barclamps"])
+    proposals = read_batch(SINGLE_NODE, catalog, {NODE.name: NODE})
+    assert {one.barclamp: set(one.elements) for one in proposals} == {one.name: set(one.roles) for one in catalog}
+    again = parse_batch(parse_yaml(dump_batch(proposals, catalog), "again"), catalog, {NODE.name: NODE})
+    assert again == proposals
+
+
+def test_every_step_of_the_single_node_has_variables_and_an_identity_of_its_own() -> None:
+    catalog, _ = load_catalog([data_dir() / "barclamps"])
+    proposals = {one.barclamp: one for one in read_batch(SINGLE_NODE, catalog, {NODE.name: NODE})}
+    wanted = Deployed({NODE.name: NODE}, proposals)
+    values = published(catalog, wanted)
+    identities = {}
+    for barclamp in in_order(catalog, proposals):
+        for role in barclamp.roles.values():
+            seen = variables(catalog, wanted, barclamp.name, role.name, NODE.name, values)
+            identities[role.name] = identity(inputs(seen, role, catalog))
+    assert len(set(identities.values())) == len(identities) == sum(len(one.roles) for one in catalog)
+
+
+def _stands_on(catalog: Catalog, name: str, ground: str) -> bool:
+    return any(one == ground or _stands_on(catalog, one, ground) for one in catalog.get(name).requires)
+
+
+def _leaves(schema: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    for name, sub in schema.get("properties", {}).items():
+        if "properties" in sub:
+            yield from _leaves(sub, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", sub
+
+
+def _bounded(schema: Any) -> bool:
+    """Nothing endless: numbers from and to, texts and lists that end."""
+    if "enum" in schema or "const" in schema:
+        return True
+    if "anyOf" in schema or "oneOf" in schema:
+        return all(_bounded(one) for one in schema.get("anyOf", schema.get("oneOf")))
+    match schema.get("type"):
+        case "integer" | "number":
+            return "minimum" in schema and "maximum" in schema
+        case "string":
+            return "maxLength" in schema or "pattern" in schema
+        case "array":
+            return "maxItems" in schema and _bounded(schema["items"])
+        case "object":
+            return True
+        case "boolean" | "null":
+            return True
+    return False
