@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 
 from keystoneauth1.identity.v3 import Password
@@ -13,6 +14,9 @@ from crowbar.verify.model import CheckFailed, CloudAccess
 
 BLOCK_STORAGE = ("block-storage", "volumev3", "volume")  # the types that clouds register Cinder under
 _API_TIMEOUT = 120  # seconds; under emulation an API server may have to wait for a busy core
+# What the clients would log about an unreachable service is told by the check that needed it.
+for _name in ("keystoneauth", "openstack"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 _RETRIES = 3  # connections that are reset: workers of an API server come and go
 
 
@@ -59,7 +63,7 @@ def sign_in(access: CloudAccess) -> Cloud:
     services = frozenset(entry["type"] for entry in known.service_catalog.catalog if entry["endpoints"])
     if not services:
         raise CheckFailed(f"The catalogue of {access.auth_url} has no services for project {access.project}.")
-    return Cloud(access, connection, services, known.project_id, known.user_id)
+    return Cloud(access, connection, services, str(known.project_id), str(known.user_id))
 
 
 def as_user(cloud: Cloud, *, username: str, password: str, project: str) -> Cloud:

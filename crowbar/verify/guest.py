@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from crowbar.verify.poll import NotYet, until
 SSH_TIMEOUT = 240.0  # seconds from an active instance to a login; a boot takes 3 to 40 under emulation
 _ATTEMPT = 10.0  # seconds for one attempt to connect, and for the handshake
 _OUTPUT_LIMIT = 64 << 20  # bytes of a command's output that are read: a guest is not trusted
+# A refused or reset connection is an answer here, not an event: it is told if it is the last one.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 _HOST_KEY = re.compile(r"crowbar-tiny: .*host key ssh-ed25519 ([A-Za-z0-9+/=]+)")
 
 

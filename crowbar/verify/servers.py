@@ -31,20 +31,20 @@ def upload(cloud: Cloud, name: str, image: TinyImage) -> str:
 
     Raises CheckFailed if Glance computed another checksum of it than this host.
     """
-    with image.path.open("rb") as data:
-        made = cloud.connection.image.create_image(
-            name,
-            data=data,
-            disk_format="raw",
-            container_format="bare",
-            visibility="community",  # the second project boots it too; unlike a public one, nobody is shown it
-            min_disk=_DISK,
-            hw_rng_model="virtio",  # else the guest waits a second for entropy before it has a host key
-            allow_duplicates=True,  # the name is unique: no need to look for another of that name
-            wait=True,
-        )
+    data = image.path.read_bytes()
+    made = cloud.connection.image.create_image(
+        name,
+        data=data,
+        disk_format="raw",
+        container_format="bare",
+        visibility="community",  # the second project boots it too; unlike a public one, nobody is shown it
+        min_disk=_DISK,
+        hw_rng_model="virtio",  # else the guest waits a second for entropy before it has a host key
+        allow_duplicates=True,  # the name is unique: no need to look for another of that name
+        wait=True,
+    )
     stored = cloud.connection.image.get_image(made.id)
-    wanted = hashlib.new(stored.hash_algo or "sha512", image.path.read_bytes()).hexdigest()
+    wanted = hashlib.new(stored.hash_algo or "sha512", data).hexdigest()
     if stored.hash_value != wanted:
         raise CheckFailed(f"Glance has image {name} with {stored.hash_algo} {stored.hash_value}, sent was {wanted}.")
     return str(made.id)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from crowbar.errors import EnvironmentFault
-from crowbar.verify import Check, CheckName, CheckStatus, CloudAccess, Report, removal, run, scenario, servers, verify
+from crowbar.verify import Check, CheckName, CheckStatus, CloudAccess, Report, removal, scenario, servers, verify
 from crowbar.verify.image import TinyImage
+from crowbar.verify.model import NEEDS
 from tests.verify.fake_cloud import FakeCloud
 
 N, S = CheckName, CheckStatus
@@ -27,6 +28,10 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(servers, "ACTIVE_TIMEOUT", 2.0)
     monkeypatch.setattr(removal, "_TIMEOUT", 2.0)
     monkeypatch.setattr(removal, "_EVERY", 0.02)
+
+
+def unheard(check: Check) -> None:
+    """A reporter for tests that look at the report only."""
 
 
 def statuses(report: Report) -> dict[CheckName, CheckStatus]:
@@ -52,7 +57,7 @@ def test_each_check_is_reported_as_it_ends_and_nothing_is_left(
 
 
 def test_the_second_project_is_made_and_removed(fake: FakeCloud, access: CloudAccess, tmp_path: Path) -> None:
-    report = verify(access, workdir=tmp_path, reporter=lambda check: None, checks=[N.SECOND_PROJECT])
+    report = verify(access, workdir=tmp_path, reporter=unheard, checks=[N.SECOND_PROJECT])
     assert report.passed, [check.detail for check in report.checks]
     assert fake.names() == []
 
@@ -61,7 +66,7 @@ def test_a_wrong_password_fails_the_first_check_and_is_not_told(
     fake: FakeCloud, access: CloudAccess, tmp_path: Path
 ) -> None:
     wrong = dataclasses.replace(access, password="battery-staple")
-    report = verify(wrong, workdir=tmp_path, reporter=lambda check: None)
+    report = verify(wrong, workdir=tmp_path, reporter=unheard)
     assert statuses(report) == {N.CATALOG: S.FAILED}
     assert "authentication" in detail(report, N.CATALOG)
     assert "battery-staple" not in repr(report) + repr(wrong)
@@ -70,7 +75,7 @@ def test_a_wrong_password_fails_the_first_check_and_is_not_told(
 
 def test_what_does_not_stand_on_a_failure_goes_on(fake: FakeCloud, access: CloudAccess, tmp_path: Path) -> None:
     fake.server_status = "ERROR"
-    report = verify(access, workdir=tmp_path, reporter=lambda check: None, checks=[N.OBJECT, N.TRANSFER])
+    report = verify(access, workdir=tmp_path, reporter=unheard, checks=[N.OBJECT, N.TRANSFER])
     found = statuses(report)
     assert found[N.INSTANCE] is S.FAILED
     assert "No valid host was found." in detail(report, N.INSTANCE)
@@ -83,7 +88,7 @@ def test_what_does_not_stand_on_a_failure_goes_on(fake: FakeCloud, access: Cloud
 
 def test_an_object_that_comes_back_different_is_a_failure(fake: FakeCloud, access: CloudAccess, tmp_path: Path) -> None:
     fake.corrupt = True
-    report = verify(access, workdir=tmp_path, reporter=lambda check: None, checks=[N.OBJECT, N.IMAGE])
+    report = verify(access, workdir=tmp_path, reporter=unheard, checks=[N.OBJECT, N.IMAGE])
     assert statuses(report)[N.OBJECT] is S.FAILED
     assert "SHA-256" in detail(report, N.OBJECT)
     assert "Glance has image" in detail(report, N.IMAGE)
@@ -91,7 +96,7 @@ def test_an_object_that_comes_back_different_is_a_failure(fake: FakeCloud, acces
 
 def test_only_what_the_catalogue_lacks_is_skipped(fake: FakeCloud, access: CloudAccess, tmp_path: Path) -> None:
     fake.services = ["network", "image"]
-    report = verify(access, workdir=tmp_path, reporter=lambda check: None)
+    report = verify(access, workdir=tmp_path, reporter=unheard)
     found = statuses(report)
     assert found.pop(N.CATALOG) is found.pop(N.IMAGE) is found.pop(N.NETWORK) is found.pop(N.REMOVAL) is S.PASSED, (
         report
@@ -104,20 +109,20 @@ def test_a_cloud_without_an_external_network_is_told_what_it_lacks(
     fake: FakeCloud, access: CloudAccess, tmp_path: Path
 ) -> None:
     fake.things["networks"].clear()
-    report = verify(access, workdir=tmp_path, reporter=lambda check: None, checks=[N.NETWORK])
+    report = verify(access, workdir=tmp_path, reporter=unheard, checks=[N.NETWORK])
     assert "router:external" in detail(report, N.NETWORK)
 
 
 def test_refused_removals_are_tried_again(fake: FakeCloud, access: CloudAccess, tmp_path: Path) -> None:
     fake.refuse = {"networks": 2}
-    report = verify(access, workdir=tmp_path, reporter=lambda check: None, checks=[N.NETWORK])
+    report = verify(access, workdir=tmp_path, reporter=unheard, checks=[N.NETWORK])
     assert report.passed
     assert fake.names() == []
 
 
 def test_what_cannot_be_removed_is_told(fake: FakeCloud, access: CloudAccess, tmp_path: Path) -> None:
     fake.refuse = {"networks": 1000}
-    report = verify(access, workdir=tmp_path, reporter=lambda check: None, checks=[N.NETWORK])
+    report = verify(access, workdir=tmp_path, reporter=unheard, checks=[N.NETWORK])
     assert not report.passed
     assert statuses(report)[N.REMOVAL] is S.FAILED
     assert len(report.leftovers) == 1
@@ -146,7 +151,7 @@ def test_a_fault_of_the_admin_host_fails_its_check_only(
         raise EnvironmentFault("Cannot write the tiny image: there is no program 'mformat'.", hint="Install mtools.")
 
     monkeypatch.setattr(scenario, "build_image", nothing)
-    report = verify(access, workdir=tmp_path, reporter=lambda check: None, checks=[N.IMAGE, N.OBJECT])
+    report = verify(access, workdir=tmp_path, reporter=unheard, checks=[N.IMAGE, N.OBJECT])
     assert "mformat" in detail(report, N.IMAGE)
     assert statuses(report)[N.OBJECT] is S.PASSED
 
@@ -164,11 +169,11 @@ def test_leftovers_of_dead_runs_are_removed_and_those_of_live_ones_stay(
     (runs / f"{killed}.lock").touch()
     with (runs / f"{live}.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        verify(access, workdir=tmp_path, reporter=lambda check: None, checks=[N.CATALOG])
+        verify(access, workdir=tmp_path, reporter=unheard, checks=[N.CATALOG])
     assert fake.names() == sorted(f"{name}-net" for name in (live, elsewhere, "crowbar-verify-mine"))
     assert [path.stem for path in runs.iterdir()] == [live]
 
 
 def test_every_check_but_the_removal_has_its_function() -> None:
     assert {*scenario.CHECKS, N.REMOVAL} == set(CheckName)
-    assert run.NEEDS.keys() == set(CheckName)
+    assert NEEDS.keys() == set(CheckName)
