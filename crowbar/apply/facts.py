@@ -1,0 +1,29 @@
+"""What a node can do, asked of the node itself."""
+
+from __future__ import annotations
+
+from crowbar_inventory.facts import FactsError, NodeFacts, parse, probe_source
+
+from crowbar.apply.applier import transport_to
+from crowbar.errors import NodeError
+from crowbar.store.model import Node
+
+_SECONDS = 60
+
+
+def gather_facts(node: Node) -> NodeFacts:
+    """Run the probe on the node and read what it prints.
+
+    Raises NodeError if the node cannot be reached, or its answer is no set of facts.
+    """
+    transport = transport_to(node)
+    try:
+        done = transport.run(["python3", "-"], stdin=probe_source(), timeout=_SECONDS)
+    finally:
+        transport.close()
+    if done.status != 0:
+        raise NodeError(f"The probe on node {node.name} ended with status {done.status}: {done.stderr[-2000:].strip()}")
+    try:
+        return parse(done.stdout)
+    except FactsError as error:
+        raise NodeError(f"Node {node.name} sent facts that are none: {error}.") from error
