@@ -74,12 +74,8 @@ def _completed(schema: Mapping[str, Any], value: Any) -> Any:
         default = schema.get("default")
         merged = merge(default if isinstance(default, Mapping) else {}, value)
         known = schema.get("properties", {})
-        other = schema.get("additionalProperties")
         filled = {name: copy.deepcopy(sub["default"]) for name, sub in known.items() if "default" in sub}
-        return {
-            name: _completed(known.get(name, other if isinstance(other, Mapping) else {}), one)
-            for name, one in merge(filled, merged).items()
-        }
+        return {name: _completed(_inner(schema, name), one) for name, one in merge(filled, merged).items()}
     if isinstance(value, (list, tuple)):
         items = schema.get("items")
         return [_completed(items if isinstance(items, Mapping) else {}, one) for one in value]
@@ -87,16 +83,31 @@ def _completed(schema: Mapping[str, Any], value: Any) -> Any:
 
 
 def _reduced(schema: Mapping[str, Any], value: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
-    known = schema.get("properties", {})
     result: dict[str, Any] = {}
     for name, one in value.items():
-        base, sub = default.get(name), known.get(name, {})
+        sub, base = _inner(schema, name), default.get(name)
         if isinstance(one, Mapping) and isinstance(base, Mapping):
             if inner := _reduced(sub, one, base):
                 result[name] = inner
         elif name not in default or not _same(_completed(sub, one), base):
-            result[name] = copy.deepcopy(one)
+            result[name] = _least(sub, one)
     return result
+
+
+def _least(schema: Mapping[str, Any], value: Any) -> Any:
+    """A value that no default stands for, without what its own schema's defaults say."""
+    if isinstance(value, Mapping):
+        return _reduced(schema, value, _completed(schema, {}))
+    if isinstance(value, (list, tuple)):
+        items = schema.get("items")
+        return [_least(items if isinstance(items, Mapping) else {}, one) for one in value]
+    return value
+
+
+def _inner(schema: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The schema of the value at ``name`` inside a mapping's; an empty one where the schema is silent."""
+    found = schema.get("properties", {}).get(name, schema.get("additionalProperties"))
+    return found if isinstance(found, Mapping) else {}
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, nodes
@@ -22,8 +23,8 @@ def render(text: str, context: Mapping[str, Any], place: str) -> Any:
     try:
         expression = _expression(text)
         if expression is None:
-            return _environment.from_string(text).render(context)
-        value = _environment.compile_expression(expression, undefined_to_none=False)(**context)
+            return _environment.from_string(text).render(_sealed(context))
+        value = _environment.compile_expression(expression, undefined_to_none=False)(**_sealed(context))
         return _plain(value)
     except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
         message = f"the template {text!r} does not render: {error}"
@@ -47,9 +48,21 @@ def _expression(text: str) -> str | None:
     return None
 
 
-def _finalized(value: Any) -> Any:
+@dataclass(frozen=True)
+class _Sealed:
+    """A reference inside a template: it can be passed on, and not be made text, which would lose what it is."""
+
+    ref: SecretRef | FactRef
+
+    def __str__(self) -> str:
+        raise TypeError(f"{self.ref} is kept apart and cannot be part of a text: publish it under its own name")
+
+
+def _sealed(value: Any) -> Any:
     if isinstance(value, (SecretRef, FactRef)):
-        raise TypeError(f"{value} is kept apart and cannot be part of a text: publish it under its own name")
+        return _Sealed(value)
+    if isinstance(value, Mapping):
+        return {key: _sealed(one) for key, one in value.items()}
     return value
 
 
@@ -57,7 +70,9 @@ def _plain(value: Any) -> Any:
     """Plain data that owns its containers."""
     if isinstance(value, StrictUndefined):
         str(value)  # raises what is undefined
-    if isinstance(value, (SecretRef, FactRef, *_PLAIN)):
+    if isinstance(value, _Sealed):
+        return value.ref
+    if isinstance(value, _PLAIN):
         return value
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}
@@ -67,4 +82,4 @@ def _plain(value: Any) -> Any:
 
 
 # What is rendered is addresses and settings, not HTML.
-_environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, finalize=_finalized)
+_environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
