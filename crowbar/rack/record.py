@@ -75,4 +75,5 @@ class Record:
     def read(cls, path: Path) -> Record:
         """The record in that file."""
         fields = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+        lists = {name: tuple(fields.pop(name)) for name in ("routes", "devices")}
+        return cls(**fields, **lists)
