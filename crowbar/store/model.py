@@ -8,8 +8,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from crowbar.catalog.model import SecretRef as SecretRef  # its home is the catalog, which the store may import
-
 
 class Health(StrEnum):
     """What is wrong with a node; beside its state, never instead of it."""

@@ -8,11 +8,10 @@ from secrets import choice, token_hex
 from cryptography.fernet import Fernet
 from sqlalchemy import ColumnElement, Connection, select
 
-from crowbar.catalog.model import SecretKind, SecretSpec
+from crowbar.catalog.model import SecretKind, SecretRef, SecretSpec
 from crowbar.store import tables as t
 from crowbar.store.columns import now
 from crowbar.store.database import Database, insert_if_missing
-from crowbar.store.model import SecretRef
 from crowbar.store.vault import Vault
 
 _ALPHABET = string.ascii_letters + string.digits  # safe in URLs, INI files and shells

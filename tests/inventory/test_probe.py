@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import platform
 import socket
@@ -44,9 +45,22 @@ def test_it_needs_nothing_but_the_standard_library() -> None:
 needs_kvm = pytest.mark.skipif(not os.access("/dev/kvm", os.R_OK | os.W_OK), reason="no /dev/kvm for this user")
 
 
+def test_the_same_facts_are_found_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "KVM_SECONDS", 0.1)
+    facts = parse(json.dumps(probe.facts()))
+    assert facts.architecture == platform.machine()
+    if os.access("/dev/net/tun", os.R_OK | os.W_OK) and os.geteuid() == 0:
+        assert facts.can(Capability.TUN)
+    if not Path("/dev/mapper/control").exists():
+        assert not facts.can(Capability.DEVICE_MAPPER)
+    if "nfs4" in Path("/proc/filesystems").read_text().split() and os.geteuid() == 0:
+        assert facts.can(Capability.NFS_CLIENT)
+
+
 @needs_kvm
 def test_the_guest_counts_and_reports(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "_KVM_ROUNDS", 1000)  # few enough for a KVM that interprets
+    assert probe._run_guest()
     assert probe.kvm()
 
 

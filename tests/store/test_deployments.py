@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -89,9 +90,9 @@ def test_a_failed_step_keeps_its_identity_and_error(store: Store) -> None:
 
 def test_finishing_is_all_or_nothing(store: Store) -> None:
     deployment, [step] = begin(store, "a")
-    bad = {"good": b"1", "bad": "no bytes"}
+    bad: Any = {"good": b"1", "bad": "no bytes"}
     with pytest.raises(TypeError):
-        store.deployments.finish_step(step.id, StepStatus.SUCCEEDED, applied=applied(step), published=bad)  # type: ignore[arg-type]  # wrong on purpose
+        store.deployments.finish_step(step.id, StepStatus.SUCCEEDED, applied=applied(step), published=bad)
     assert store.deployments.steps(deployment.id) == [step]
     assert store.applied.list() == []
     assert store.published.digests() == {}

@@ -6,7 +6,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from threading import Timer
 
 import psycopg
 import pytest
@@ -67,6 +69,24 @@ def test_a_locked_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         other.close()
         assert "Wait" in raised.value.hint
         store.proposals.delete("a", "b")
+
+
+def test_who_loses_the_race_for_wal_mode_tries_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "new.db"
+    with (
+        closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as first,
+        closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as second,
+    ):
+        first.execute("BEGIN EXCLUSIVE")
+        monkeypatch.setattr(module, "BUSY_SECONDS", 0)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            module._use_wal(second.cursor())
+        monkeypatch.setattr(module, "BUSY_SECONDS", 10)
+        release = Timer(0.1, first.rollback)
+        release.start()
+        module._use_wal(second.cursor())
+        release.join()
+        assert second.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_a_full_disk(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from crowbar.catalog.model import SecretKind, SecretSpec
+from crowbar.catalog.model import SecretKind, SecretRef, SecretSpec
 from crowbar.errors import EnvironmentFault
 from crowbar.store.deployments import StepDraft
-from crowbar.store.model import SecretRef, StepKind, StepStatus
+from crowbar.store.model import StepKind, StepStatus
 from crowbar.store.store import Store, open_store
 
 PASSWORD = SecretSpec("admin_password", "The administrator's")
@@ -143,6 +143,14 @@ def test_a_key_that_does_not_fit(url: str, key_file: Path, content: bytes | None
         open_store(url, key_file)
     assert raised.value.hint
     assert key_file.exists() == (content is not None)
+
+
+def test_a_key_that_cannot_be_read(url: str, key_file: Path) -> None:
+    open_store(url, key_file).close()
+    key_file.unlink()
+    key_file.mkdir()
+    with pytest.raises(EnvironmentFault, match="cannot be read: Is a directory"):
+        open_store(url, key_file)
 
 
 def test_a_key_that_cannot_be_written(url: str, tmp_path: Path) -> None:
