@@ -65,7 +65,7 @@ class Root(click.Group):
         )
 
 
-@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group("crowbar", cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="crowbar")
 @common
 def main() -> None:

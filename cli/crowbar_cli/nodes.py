@@ -59,13 +59,14 @@ def made_ready(context: Context, target: Target, say: Callable[[str], None]) -> 
     ``say`` is told what goes on. Raises InputError for faulty proposals (then nothing was made), EnvironmentFault where
     this host cannot do it.
     """
+    from crowbar.services.wanted import merged
     from crowbar_cli import single_node, this_host
 
     with previewed(context, target) as preview:
-        packages = chosen_packages(preview)
+        packages, wanted = chosen_packages(preview), merged(preview.context, preview.proposals)
     match target.place:
         case Place.SINGLE_NODE:
-            single_node.bring_up(context, packages, say)
+            single_node.bring_up(context, packages, wanted, say)
         case Place.THIS_HOST:
             this_host.take(context)
         case Place.KNOWN:

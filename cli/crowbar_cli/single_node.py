@@ -1,13 +1,152 @@
 """`--single-node`: the container machine as the node, from the image to the store."""
-from __future__ import annotations
-from crowbar.store.model import Node, NodeKind
-from crowbar_inventory import probe
-NAME = "node1"
 
-_NOT_IN_A_CONTAINER = frozenset({"kvm", "device_mapper", "loop", "nfs_client"})
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crowbar.errors import EnvironmentFault, NodeError
+from crowbar.store.model import Node, NodeKind
+
+if TYPE_CHECKING:
+    from crowbar.catalog.model import WantedProposal
+    from crowbar.rack import ContainerMachine
+    from crowbar.services.context import Context
+
+NAME = "node1"
+ALIAS = "node"  # what the shipped cluster file calls it: "@@node@@"
+# The cloud's floating addresses are behind the machine: (barclamp, path of the attribute that has their network).
+_FLOATING = ("quantum", ("public_network", "cidr"))
+_KVM = "/dev/kvm"
+_HOST_ONLY = frozenset({"device_mapper", "loop", "nfs_client"})  # what a container cannot do, whatever its host can
+_EXAMPLE_ADDRESS = "192.0.2.1"  # the machine gets a free one when it is made
+
+Say = Callable[[str], None]
+
+
+def machine_of(context: Context, name: str = NAME) -> ContainerMachine:
+    """The machine of that name, whether there is one or not."""
+    from crowbar.rack import ContainerMachine
+
+    return ContainerMachine(context.state.machines / name)
 
 
 def estimated() -> Node:
-    found = probe.facts()
-    found["capabilities"] = [word for word in found["capabilities"] if word not in _NOT_IN_A_CONTAINER]
-    return Node(NAME, NodeKind.CONTAINER, {"admin": "10.77.0.2"}, aliases=("node",), facts=found)
+    """The node as it can be expected to be: what this host can do, without what a container cannot."""
+    from crowbar_inventory.probe import facts
+
+    found = facts()
+    abilities = found["capabilities"]
+    words = [word for word in abilities if word not in _HOST_ONLY] if isinstance(abilities, list) else []
+    addresses = dict.fromkeys(("admin", "public", "storage", "tenant"), _EXAMPLE_ADDRESS)
+    return Node(NAME, NodeKind.CONTAINER, addresses, aliases=(ALIAS,), facts={**found, "capabilities": words})
+
+
+def bring_up(context: Context, packages: tuple[str, ...], proposals: Mapping[str, WantedProposal], say: Say) -> None:
+    """Have the machine made (from an image with ``packages``), running, and in the store with its facts.
+
+    A machine that is there is only powered on. Raises EnvironmentFault where this host cannot, NodeError where the machine
+    does not answer.
+    """
+    from crowbar.rack import ContainerMachine, Status
+
+    machine = machine_of(context)
+    if machine.status() in (Status.ABSENT, Status.INCOMPLETE):
+        image = _image(context, packages, say)
+        say("making the container machine")
+        machine = ContainerMachine.create(machine.folder, image, routes=_routes(context, proposals), devices=_devices())
+        context.store.applied.forget_node(NAME)  # of a machine of that name that was taken away
+    _power_on(machine, say)
+    known = context.store.nodes.get(NAME)
+    node = replace(machine.node(), aliases=(ALIAS,))
+    if known is None or known.host_key != node.host_key:
+        say("looking at what the machine can do")
+        context.store.nodes.save(replace(node, facts=probed(node)))
+
+
+def power_on(context: Context, say: Say) -> None:
+    """Have every container machine that is a node running.
+
+    Raises EnvironmentFault for one that is gone.
+    """
+    for node in context.store.nodes.list():
+        if node.kind is NodeKind.CONTAINER:
+            _power_on(machine_of(context, node.name), say)
+
+
+def probed(node: Node) -> dict[str, Any]:
+    """What the node says that it is and can do.
+
+    Raises NodeError if it does not answer, or says what no probe would.
+    """
+    from crowbar.apply.applier import transport_to
+    from crowbar_inventory.facts import FactsError, parse, probe_source
+
+    done = transport_to(node).run(["python3", "-"], stdin=probe_source(), timeout=120)
+    try:
+        return parse(done.stdout.decode(errors="replace")).as_mapping()
+    except FactsError as error:
+        raise NodeError(f"Node {node.name} did not tell what it can do: {error}.", hint="crowbar shell") from error
+
+
+def remove(context: Context) -> list[str]:
+    """Take away every container machine, with what the store says of it; their names."""
+    names = {node.name for node in context.store.nodes.list() if node.kind is NodeKind.CONTAINER}
+    if context.state.machines.is_dir():
+        names |= {folder.name for folder in context.state.machines.iterdir() if folder.is_dir()}
+    for name in sorted(names):
+        machine_of(context, name).destroy()
+        context.store.applied.forget_node(name)
+        context.store.nodes.delete(name)
+    return sorted(names)
+
+
+def remove_images(context: Context) -> None:
+    """Delete the built images and the packages they were built from.
+
+    Raises EnvironmentFault while a machine stands on one.
+    """
+    if context.state.machines.is_dir() and any(context.state.machines.iterdir()):
+        raise EnvironmentFault("A container machine stands on an image.", hint="crowbar destroy")
+    for folder in (context.state.images, context.state.root / "packages"):
+        if folder.is_dir():
+            shutil.rmtree(folder)
+
+
+def _image(context: Context, packages: tuple[str, ...], say: Say) -> Path:
+    from crowbar.provision.image.build import build_image
+    from crowbar.provision.image.spec import ImageSpec
+
+    say("looking for the node image")
+    return build_image(ImageSpec(packages), context.state.images, say).path
+
+
+def _power_on(machine: ContainerMachine, say: Say) -> None:
+    from crowbar.rack import ContainerMachine, Status
+
+    machine = ContainerMachine.load(machine.folder)
+    if machine.status() is not Status.RUNNING:
+        say(f"starting the container machine {machine.name}")
+    machine.start()  # also mends its network, and returns at once when it answers
+
+
+def _devices() -> list[str]:
+    """The host's KVM, where a guest really runs on it."""
+    from crowbar_inventory.probe import able, kvm
+
+    return [_KVM] if Path(_KVM).exists() and able(kvm) else []
+
+
+def _routes(context: Context, proposals: Mapping[str, WantedProposal]) -> list[str]:
+    from crowbar.catalog.attributes import complete
+
+    name, path = _FLOATING
+    if name not in proposals:
+        return []
+    value: Any = complete(context.catalog.get(name), proposals[name].attributes)
+    for part in path:
+        value = value[part]
+    return [str(value)]

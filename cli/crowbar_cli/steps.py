@@ -20,7 +20,7 @@ def row_document(row: StepRow) -> dict[str, Any]:
         "role": row.role,
         "node": row.node,
         "status": row.status,
-        "reason": row.reason,
+        "reason": why(row),
         "changed": row.changed,
         "seconds": _seconds(row),
         "error": row.error,
@@ -40,6 +40,13 @@ def planned_document(step: PlannedStep) -> dict[str, Any]:
         "reason": step.reason,
         "requires": step.requires,
     }
+
+
+def why(row: StepRow) -> str:
+    """Why a step ended as it did, in one line; of one that did its work, why it ran."""
+    if row.status in (StepStatus.FAILED, StepStatus.CANCELLED) and row.error:
+        return row.error.strip().partition("\n")[0]
+    return row.reason
 
 
 def took(row: StepRow) -> str:

@@ -29,7 +29,9 @@ def deployment(context: Context, number: int | None) -> Deployment:
     return found
 
 
-def read(context: Context, number: int | None = None, *, key: str | None = None, follow: bool = False) -> Iterator[Event]:
+def read(
+    context: Context, number: int | None = None, *, key: str | None = None, follow: bool = False
+) -> Iterator[Event]:
     """The events of a deployment (default: the last), or of its step ``key``, in order.
 
     With ``follow``, also those to come, until the deployment has ended. Raises InputError for an unknown number or key.

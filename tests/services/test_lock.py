@@ -27,8 +27,12 @@ with deployment_lock(StateDir(Path(sys.argv[1]))):
 
 def test_it_is_refused_naming_the_holder_and_free_when_that_is_killed(tmp_path: Path) -> None:
     state = StateDir(tmp_path)
-    with subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}) as holder:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
         with pytest.raises(EnvironmentFault, match=f"process {holder.pid} holds"), deployment_lock(state):

@@ -9,7 +9,7 @@ import click
 from crowbar_cli.options import Settings, common
 from crowbar_cli.output import note, seconds, show, show_json, table, when
 from crowbar_cli.session import opened
-from crowbar_cli.steps import row_document, took
+from crowbar_cli.steps import row_document, took, why
 
 
 @click.group()
@@ -72,7 +72,7 @@ def show_(settings: Settings, number: int | None) -> None:
         show_json({"deployment": deployment, "steps": [row_document(row) for row in rows]})
         return
     click.echo(f"Deployment {deployment.id}: {deployment.status.value}, began {when(deployment.started)} UTC")
-    cells: list[tuple[Any, ...]] = [(row.key, row.status.value, took(row), row.changed, row.reason) for row in rows]
+    cells: list[tuple[Any, ...]] = [(row.key, row.status.value, took(row), row.changed, why(row)) for row in rows]
     click.echo(table(("step", "status", "took", "changed", "reason"), cells))
     for row in rows:
         if row.error:
