@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from crowbar.errors import InputError
 
 DEFAULT_NAME = "default"
 _ALIAS = re.compile(r"@@([^@]+)@@")
+_BREAKS = set("\x85\u2028\u2029")  # line breaks to YAML, if they are not escaped
 _HEADER = """\
 # A cloud: its barclamps, their attributes where they differ from the defaults, and the nodes that hold their roles.
 # `crowbar deploy FILE` makes it so; `crowbar barclamps show NAME` lists a barclamp's attributes and roles.
@@ -83,17 +85,30 @@ def parse_batch(
 def dump_batch(proposals: Iterable[WantedProposal], catalog: Catalog) -> str:
     """A cluster file of these proposals, in their order: only what differs from the defaults, each with its title."""
     written = [_written(one, catalog.get(one.barclamp)) for one in proposals]
-    text = yaml.safe_dump({"proposals": written}, sort_keys=False, allow_unicode=True, width=100)
-    lines = text.splitlines()
-    placed = parse_yaml(text, "").lines
-    for path, line in placed.items():
+    text = _yaml({"proposals": written})
+    source, lines = parse_yaml(text, ""), text.split("\n")
+    for path, line in source.lines.items():
         match path:
             case ("proposals", int() as index, "attributes", *inside) if inside:
                 title = _title(catalog.get(written[index]["barclamp"]).schema, inside)
-                # A comment after a text over several lines, or one that opens a block, would change what it says.
-                if title and not lines[line - 1].rstrip().endswith((":", "|", ">", "|-", ">-", "|+", ">+", '"\\')):
+                if title and not _spans_lines(written[index]["attributes"], inside):
                     lines[line - 1] += f"  # {title}"
-    return _HEADER + "\n".join(lines) + "\n"
+    return _HEADER + "\n".join(lines)
+
+
+def _yaml(data: Any) -> str:
+    """On as many lines as there are keys and items: what is long is not folded."""
+    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=math.inf)
+    if set(text) & _BREAKS:
+        text = yaml.safe_dump(data, sort_keys=False, width=math.inf)
+    return str(text)
+
+
+def _spans_lines(attributes: Any, path: Sequence[str | int]) -> bool:
+    """Whether a text is written on several lines: a comment after the first would become part of it."""
+    for name in path:
+        attributes = attributes[name]
+    return isinstance(attributes, str) and "\n" in attributes
 
 
 def _wanted(

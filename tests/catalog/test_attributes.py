@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crowbar.catalog.attributes import complete, minimal, validate, wipe
@@ -98,6 +98,7 @@ def test_minimal_is_only_what_differs() -> None:
     assert minimal(CLAMP, {"debug": 0}) == {"debug": 0}  # wrong, and not the default: it must be reported
 
 
+@settings(max_examples=40)
 @given(GIVEN)
 def test_completing_the_minimal_gives_the_same(attributes: dict[str, Any]) -> None:
     whole = complete(CLAMP, attributes)
@@ -107,6 +108,7 @@ def test_completing_the_minimal_gives_the_same(attributes: dict[str, Any]) -> No
     assert minimal(CLAMP, whole) == minimal(CLAMP, least) == least
 
 
+@settings(max_examples=40)
 @given(GIVEN)
 def test_wiping_all_returns_to_the_defaults(attributes: dict[str, Any]) -> None:
     assert complete(CLAMP, wipe(attributes, list(attributes))) == DEFAULTS

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crowbar.catalog.source import LIMIT, parse_yaml, read_json, read_yaml
@@ -137,6 +137,7 @@ PLAIN = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.text(), PLAIN))
 def test_what_yaml_writes_is_read_back(data: object) -> None:
     assert parse_yaml(yaml.safe_dump(data, allow_unicode=False), "f").data == data
