@@ -1,7 +1,7 @@
 """The cloud checked from outside, by real clients."""
 
-from crowbar.verify.hard_reboots import HardReboot, hard_reboots
 from crowbar.verify.model import Check, CheckName, CheckStatus, CloudAccess, Report
+from crowbar.verify.reboots import HardReboot, RebootReport, hard_reboots
 from crowbar.verify.run import verify
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "CheckStatus",
     "CloudAccess",
     "HardReboot",
+    "RebootReport",
     "Report",
     "hard_reboots",
     "verify",

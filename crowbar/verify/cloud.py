@@ -10,7 +10,7 @@ from keystoneauth1.session import Session
 from openstack.connection import Connection
 from openstack.identity.v3._proxy import Proxy as IdentityClient
 
-from crowbar.verify.model import CheckFailed, CloudAccess
+from crowbar.verify.model import CheckError, CloudAccess
 
 BLOCK_STORAGE = ("block-storage", "volumev3", "volume")  # the types that clouds register Cinder under
 _API_TIMEOUT = 120  # seconds; under emulation an API server may have to wait for a busy core
@@ -36,17 +36,17 @@ class Cloud:
 
     @property
     def identity(self) -> IdentityClient:
-        """The identity service's third API, the only one with projects. Raises CheckFailed where it is the second."""
+        """The identity service's third API, the only one with projects. Raises CheckError where it is the second."""
         client = self.connection.identity
         if not isinstance(client, IdentityClient):
-            raise CheckFailed(f"{self.access.auth_url} speaks an identity API before version 3.")
+            raise CheckError(f"{self.access.auth_url} speaks an identity API before version 3.")
         return client
 
 
 def sign_in(access: CloudAccess) -> Cloud:
     """A client for ``access``, which has got a token and the catalogue.
 
-    Raises keystoneauth's errors if it cannot sign in, CheckFailed if the catalogue is empty.
+    Raises keystoneauth's errors if it cannot sign in, CheckError if the catalogue is empty.
     """
     plugin = Password(
         auth_url=access.auth_url,
@@ -62,7 +62,7 @@ def sign_in(access: CloudAccess) -> Cloud:
     known = plugin.get_access(session)
     services = frozenset(entry["type"] for entry in known.service_catalog.catalog if entry["endpoints"])
     if not services:
-        raise CheckFailed(f"The catalogue of {access.auth_url} has no services for project {access.project}.")
+        raise CheckError(f"The catalogue of {access.auth_url} has no services for project {access.project}.")
     return Cloud(access, connection, services, str(known.project_id), str(known.user_id))
 
 

@@ -16,7 +16,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from urllib3.exceptions import HTTPError
 
 from crowbar.errors import EnvironmentFault
-from crowbar.verify.model import CheckFailed, CloudAccess
+from crowbar.verify.model import CheckError, CloudAccess
 from crowbar.verify.process import PACKAGES_HINT
 
 _BROWSER = "/usr/bin/chromium"  # Debian's chromium
@@ -65,7 +65,7 @@ class _Tour:
             return WebDriverWait(self._driver, _TIMEOUT).until(seen)
         except TimeoutException as error:
             text = self._driver.find_element(By.TAG_NAME, "body").text[:400]
-            raise CheckFailed(
+            raise CheckError(
                 f"The Dashboard did not show {what} at {self._driver.current_url} within {_TIMEOUT} s. "
                 f"It is titled {self._driver.title!r} and says:\n{text}"
             ) from error
@@ -80,14 +80,14 @@ class _Tour:
 def visit(access: CloudAccess, url: str, instance: str, workdir: Path, screenshots: Path | None) -> str:
     """Sign in to the Dashboard at ``url``, and see ``instance`` in its list and in the network topology.
 
-    Says what was seen. Raises CheckFailed with the text of the page that did not show what it should.
+    Says what was seen. Raises CheckError with the text of the page that did not show what it should.
     """
     try:
         with _browser(workdir) as driver:
             return _tour(_Tour(driver, url, screenshots), access, instance)
     except (WebDriverException, HTTPError) as error:
         first, *_ = [*str(error).strip().splitlines(), ""]  # the rest is a stack of addresses
-        raise CheckFailed(f"The browser failed: {first}") from error
+        raise CheckError(f"The browser failed: {first}") from error
 
 
 def _tour(tour: _Tour, access: CloudAccess, instance: str) -> str:

@@ -14,7 +14,7 @@ import paramiko
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from crowbar.verify.model import CheckFailed
+from crowbar.verify.model import CheckError
 from crowbar.verify.poll import NotYet, until
 
 SSH_TIMEOUT = 240.0  # seconds from an active instance to a login; a boot takes 3 to 40 under emulation
@@ -55,11 +55,11 @@ class Guest:
     def run(self, command: str, *, stdin: bytes = b"", timeout: float = 60) -> bytes:
         """Run ``command`` with ``stdin`` and return its output; ``timeout`` is for each wait, in seconds.
 
-        Raises CheckFailed if it ends with another status than 0 or writes too much.
+        Raises CheckError if it ends with another status than 0 or writes too much.
         """
         transport = self._client.get_transport()
         if transport is None:
-            raise CheckFailed(f"The SSH session was closed before `{command}`.")
+            raise CheckError(f"The SSH session was closed before `{command}`.")
         with transport.open_session(timeout=timeout) as channel:
             channel.settimeout(timeout)
             channel.exec_command(command)
@@ -69,7 +69,7 @@ class Guest:
             error = channel.makefile_stderr("rb").read(4096)
             status = channel.recv_exit_status()
         if status:
-            raise CheckFailed(f"`{command}` ended with {status} in the guest: {error.decode(errors='replace').strip()}")
+            raise CheckError(f"`{command}` ended with {status} in the guest: {error.decode(errors='replace').strip()}")
         return output
 
     def text(self, command: str) -> str:
@@ -82,7 +82,7 @@ def _limited(channel: paramiko.Channel, command: str) -> Iterator[bytes]:
     while data := channel.recv(1 << 16):
         size += len(data)
         if size > _OUTPUT_LIMIT:
-            raise CheckFailed(f"`{command}` wrote more than {_OUTPUT_LIMIT >> 20} MiB.")
+            raise CheckError(f"`{command}` wrote more than {_OUTPUT_LIMIT >> 20} MiB.")
         yield data
 
 
@@ -92,7 +92,7 @@ def login(
 ) -> Iterator[Guest]:
     """Log in to the guest at ``address`` as root, as soon as it answers with the host key that ``console`` shows.
 
-    Raises CheckFailed, telling what stood in the way last, after ``timeout`` seconds.
+    Raises CheckError, telling what stood in the way last, after ``timeout`` seconds.
     """
     client = until(f"SSH to {address}", lambda: _connect(address, key, console), timeout=timeout, every=0.5)
     try:

@@ -53,7 +53,7 @@ def _with_parents(entries: Iterable[Entry]) -> list[Entry]:
     by_path = {entry.path: entry for entry in entries}
     for path in list(by_path):
         for parent in Path(path).parents:
-            if parent != Path("."):
+            if parent != Path():
                 by_path.setdefault(str(parent), directory(str(parent)))
     return [by_path[path] for path in sorted(by_path)]
 

@@ -103,5 +103,5 @@ class Report:
         return not self.leftovers and all(check.status is not CheckStatus.FAILED for check in self.checks)
 
 
-class CheckFailed(CrowbarError):
+class CheckError(CrowbarError):
     """The cloud did not do what it should; the message says what was seen instead."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crowbar.verify.cloud import Cloud
-from crowbar.verify.model import CheckFailed
+from crowbar.verify.model import CheckError
 
 # Both projects' networks have the same addresses: what keeps them apart is the network, not the routing.
 CIDR = "192.168.231.0/24"
@@ -33,10 +33,10 @@ class Port:
 
 
 def external_network(cloud: Cloud) -> str:
-    """The id of the network that floating IPs come from. Raises CheckFailed if the cloud has none."""
+    """The id of the network that floating IPs come from. Raises CheckError if the cloud has none."""
     for network in cloud.connection.network.networks(is_router_external=True):
         return str(network.id)
-    raise CheckFailed(
+    raise CheckError(
         "The cloud has no external network (router:external), so nothing can have a floating IP.",
         hint="Deploy quantum with a provider network, or make one with `openstack network create --external`.",
     )

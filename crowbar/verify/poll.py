@@ -7,19 +7,19 @@ from typing import TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from crowbar.verify.model import CheckFailed
+from crowbar.verify.model import CheckError
 
 Value = TypeVar("Value")
 
 
-class NotYet(Exception):
+class NotYet(Exception):  # noqa: N818 - not an error, but the answer of one look of many
     """Raised by a probe: what it saw instead of what is waited for."""
 
 
 def until(what: str, probe: Callable[[], Value], *, timeout: float, every: float = 1.0) -> Value:
     """What ``probe`` returns, once it no longer raises NotYet; it is called every ``every`` seconds.
 
-    Raises CheckFailed, saying ``what`` was waited for and what was last seen, after ``timeout`` seconds.
+    Raises CheckError, saying ``what`` was waited for and what was last seen, after ``timeout`` seconds.
     """
     attempts = Retrying(
         retry=retry_if_exception_type(NotYet),
@@ -30,4 +30,4 @@ def until(what: str, probe: Callable[[], Value], *, timeout: float, every: float
     try:
         return attempts(probe)
     except NotYet as last:
-        raise CheckFailed(f"{what}: not within {timeout:g} s; last seen: {last}") from last
+        raise CheckError(f"{what}: not within {timeout:g} s; last seen: {last}") from last

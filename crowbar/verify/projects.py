@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from crowbar.verify.cloud import Cloud, as_user
-from crowbar.verify.model import CheckFailed
+from crowbar.verify.model import CheckError
 
 _ROLE = "member"
 
@@ -19,6 +19,6 @@ def second_project(cloud: Cloud, name: str) -> Cloud:
     user = identity.create_user(name=name, domain_id=domain, default_project_id=project.id, password=password)
     role = next(iter(identity.roles(name=_ROLE)), None)
     if role is None:
-        raise CheckFailed(f"Keystone has no role {_ROLE!r}, which `keystone-manage bootstrap` makes.")
+        raise CheckError(f"Keystone has no role {_ROLE!r}, which `keystone-manage bootstrap` makes.")
     identity.assign_project_role_to_user(project.id, user.id, role.id)
     return as_user(cloud, username=name, password=password, project=name)

@@ -9,7 +9,7 @@ from openstack.exceptions import NotFoundException, SDKException
 
 from crowbar.verify.cloud import Cloud
 from crowbar.verify.leavings import KINDS, Kind, Leaving, Mine
-from crowbar.verify.model import CheckFailed
+from crowbar.verify.model import CheckError
 from crowbar.verify.poll import NotYet, until
 
 _TIMEOUT = 180.0  # seconds for all of one kind to be gone
@@ -43,7 +43,7 @@ def _remove_kind(cloud: Cloud, kind: Kind, mine: Mine) -> Sequence[str]:
 
     try:
         until(f"Removal of {kind.name}", probe, timeout=_TIMEOUT, every=_EVERY)
-    except CheckFailed as failure:
+    except CheckError as failure:
         return (failure.message,)
     return ()
 

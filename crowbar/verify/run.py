@@ -12,7 +12,7 @@ from paramiko import SSHException
 
 from crowbar.errors import CrowbarError
 from crowbar.verify.cloud import Cloud, sign_in
-from crowbar.verify.model import NEEDS, Check, CheckFailed, CheckName, CheckStatus, CloudAccess, Report, with_needs
+from crowbar.verify.model import NEEDS, Check, CheckError, CheckName, CheckStatus, CloudAccess, Report, with_needs
 from crowbar.verify.removal import remove
 from crowbar.verify.run_id import alive, dead_runs, forget, new_run
 from crowbar.verify.scenario import CHECKS, SERVICES, Scenario
@@ -126,4 +126,4 @@ def _worst(needed: Iterable[Check]) -> tuple[CheckStatus | None, str]:
 
 def _said(error: BaseException) -> str:
     text = str(error).strip()
-    return text if isinstance(error, CheckFailed) else f"{type(error).__name__}: {text}"
+    return text if isinstance(error, CheckError) else f"{type(error).__name__}: {text}"

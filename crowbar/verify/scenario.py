@@ -17,7 +17,7 @@ from crowbar.verify import dashboard, networks, servers, storage
 from crowbar.verify.cloud import BLOCK_STORAGE, Cloud
 from crowbar.verify.guest import Guest, login, new_key
 from crowbar.verify.image import build_image
-from crowbar.verify.model import CheckFailed, CheckName
+from crowbar.verify.model import CheckError, CheckName
 from crowbar.verify.networks import Port, Segment
 from crowbar.verify.projects import second_project
 from crowbar.verify.servers import Template
@@ -44,8 +44,8 @@ class Instance:
         try:
             with login(self.port.floating_ip, self.key, lambda: servers.console(self.cloud, self.id)) as guest:
                 yield guest
-        except CheckFailed as failure:
-            raise CheckFailed(f"{failure.message}\n{servers.console_tail(self.cloud, self.id)}") from failure
+        except CheckError as failure:
+            raise CheckError(f"{failure.message}\n{servers.console_tail(self.cloud, self.id)}") from failure
 
 
 def start_instance(cloud: Cloud, name: str, template: Template, segment: Segment, host: int) -> Instance:
@@ -114,7 +114,7 @@ class Scenario:
             mtu = int(guest.text("cat /sys/class/net/eth0/mtu"))
             system = guest.text("uname -sr")
         if self.segment.mtu and mtu != self.segment.mtu:
-            raise CheckFailed(f"The guest's MTU is {mtu}; its network's is {self.segment.mtu}.")
+            raise CheckError(f"The guest's MTU is {mtu}; its network's is {self.segment.mtu}.")
         return f"logged in to {self.first.port.floating_ip} after {waited:.1f} s ({system}), host key as on its console"
 
     def metadata(self) -> str:
@@ -124,9 +124,9 @@ class Scenario:
         try:
             found = json.loads(text)["uuid"]
         except (ValueError, KeyError, TypeError) as error:
-            raise CheckFailed(f"The metadata service answered something else: {text[:200]!r}") from error
+            raise CheckError(f"The metadata service answered something else: {text[:200]!r}") from error
         if found != self.first.id:
-            raise CheckFailed(f"The metadata service took instance {self.first.id} for {found}.")
+            raise CheckError(f"The metadata service took instance {self.first.id} for {found}.")
         return f"the instance read its own id from {_METADATA}"
 
     def transfer(self) -> str:
@@ -143,9 +143,7 @@ class Scenario:
             guest.run("rm /tmp/transfer")
         wanted = hashlib.sha256(data).hexdigest()
         if there != wanted or back != data:
-            raise CheckFailed(
-                f"20 MB were sent with SHA-256 {wanted}; {there} arrived, and {len(back)} bytes came back"
-            )
+            raise CheckError(f"20 MB were sent with SHA-256 {wanted}; {there} arrived, and {len(back)} bytes came back")
         return f"20 MB there in {up:.1f} s and back in {down:.1f} s, SHA-256 equal"
 
     def volume(self) -> str:
@@ -163,7 +161,7 @@ class Scenario:
         servers.reboot(self.cloud, self.first.id)
         with self.first.login() as guest:
             if boot_id(guest) == before:
-                raise CheckFailed("Nova said that it had rebooted the instance, but the same kernel is running on.")
+                raise CheckError("Nova said that it had rebooted the instance, but the same kernel is running on.")
         return f"logged in again {time.monotonic() - started:.1f} s after the hard reboot was asked for"
 
     def detach(self) -> str:
@@ -182,13 +180,13 @@ class Scenario:
         servers.wait_active(self.second.cloud, self.second.id)
         foreign = self.segment.network_id in networks.visible_networks(self.second.cloud)
         if foreign:
-            raise CheckFailed(f"The second project's user is shown the first project's network {self.segment.name}.")
+            raise CheckError(f"The second project's user is shown the first project's network {self.segment.name}.")
         for inside, outside in ((self.first, self.second), (self.second, self.first)):
             with inside.login() as guest:
                 guest.run(f"ping -c 1 -W 5 {networks.gateway()}")  # the network itself works
                 answer = guest.run(f"ping -c 3 -W 2 {outside.port.fixed_ip} || true").decode(errors="replace")
             if "100% packet loss" not in answer:
-                raise CheckFailed(f"{inside.name} reached {outside.port.fixed_ip} of the other project:\n{answer}")
+                raise CheckError(f"{inside.name} reached {outside.port.fixed_ip} of the other project:\n{answer}")
         return "two projects use the same addresses, and neither sees nor reaches the other's instance"
 
     def dashboard(self) -> str:

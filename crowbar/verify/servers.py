@@ -10,7 +10,7 @@ from openstack.exceptions import SDKException
 
 from crowbar.verify.cloud import Cloud
 from crowbar.verify.image import TinyImage
-from crowbar.verify.model import CheckFailed
+from crowbar.verify.model import CheckError
 from crowbar.verify.poll import NotYet, until
 
 ACTIVE_TIMEOUT = 300.0  # seconds for Nova to start or reboot an instance
@@ -29,7 +29,7 @@ class Template:
 def upload(cloud: Cloud, name: str, image: TinyImage) -> str:
     """Upload the tiny image and return its id.
 
-    Raises CheckFailed if Glance computed another checksum of it than this host.
+    Raises CheckError if Glance computed another checksum of it than this host.
     """
     data = image.path.read_bytes()
     made = cloud.connection.image.create_image(
@@ -46,7 +46,7 @@ def upload(cloud: Cloud, name: str, image: TinyImage) -> str:
     stored = cloud.connection.image.get_image(made.id)
     wanted = hashlib.new(stored.hash_algo or "sha512", data).hexdigest()
     if stored.hash_value != wanted:
-        raise CheckFailed(f"Glance has image {name} with {stored.hash_algo} {stored.hash_value}, sent was {wanted}.")
+        raise CheckError(f"Glance has image {name} with {stored.hash_algo} {stored.hash_value}, sent was {wanted}.")
     return str(made.id)
 
 
@@ -72,14 +72,14 @@ def launch(cloud: Cloud, name: str, template: Template, port_id: str, public_key
 def wait_active(cloud: Cloud, server_id: str) -> None:
     """Wait until an instance is active and Nova is doing nothing with it.
 
-    Raises CheckFailed, with Nova's fault and the console's last lines, on an error or after ACTIVE_TIMEOUT.
+    Raises CheckError, with Nova's fault and the console's last lines, on an error or after ACTIVE_TIMEOUT.
     """
 
     def probe() -> None:
         server = cloud.connection.compute.get_server(server_id)
         if server.status == "ERROR":
             fault = (server.fault or {}).get("message", "no fault given")
-            raise CheckFailed(f"Nova reports an error: {fault}\n{console_tail(cloud, server_id)}")
+            raise CheckError(f"Nova reports an error: {fault}\n{console_tail(cloud, server_id)}")
         if server.status != "ACTIVE" or server.task_state:
             raise NotYet(f"status {server.status}, task {server.task_state}, VM state {server.vm_state}")
 

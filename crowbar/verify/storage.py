@@ -10,7 +10,7 @@ from openstack.exceptions import NotFoundException
 
 from crowbar.verify.cloud import Cloud
 from crowbar.verify.guest import Guest
-from crowbar.verify.model import CheckFailed
+from crowbar.verify.model import CheckError
 from crowbar.verify.poll import NotYet, until
 
 _VOLUME_GIB = 1
@@ -36,12 +36,12 @@ def create_volume(cloud: Cloud, name: str) -> str:
 
 
 def wait_volume(cloud: Cloud, volume_id: str, wanted: str) -> None:
-    """Wait for a volume's status. Raises CheckFailed at once if it is one of the error states."""
+    """Wait for a volume's status. Raises CheckError at once if it is one of the error states."""
 
     def probe() -> None:
         status = cloud.connection.block_storage.get_volume(volume_id).status
         if status.startswith("error"):
-            raise CheckFailed(f"Cinder has the volume in status {status!r}, not {wanted!r}.")
+            raise CheckError(f"Cinder has the volume in status {status!r}, not {wanted!r}.")
         if status != wanted:
             raise NotYet(f"status {status!r}")
 
@@ -69,11 +69,11 @@ def attach(cloud: Cloud, server_id: str, volume_id: str, guest: Guest) -> Disk:
 
 
 def compare(disk: Disk, guest: Guest) -> None:
-    """Read back what was written to a volume. Raises CheckFailed if it is something else."""
+    """Read back what was written to a volume. Raises CheckError if it is something else."""
     guest.run("echo 3 > /proc/sys/vm/drop_caches")  # what is read must come from the volume, not from memory
     found = guest.text(f"head -c {_WRITTEN} {disk.device} | sha256sum").split()[0]
     if found != disk.sha256:
-        raise CheckFailed(f"{disk.device} has SHA-256 {found}; what was written has {disk.sha256}.")
+        raise CheckError(f"{disk.device} has SHA-256 {found}; what was written has {disk.sha256}.")
 
 
 def detach(cloud: Cloud, server_id: str, disk: Disk, guest: Guest) -> None:
@@ -95,7 +95,7 @@ def _disks(guest: Guest) -> set[str]:
 def round_trip(cloud: Cloud, name: str) -> str:
     """Put an object into a new container, get it and delete it; says what was moved.
 
-    Raises CheckFailed if its checksum is another one, or if the object is still there after its deletion.
+    Raises CheckError if its checksum is another one, or if the object is still there after its deletion.
     """
     store = cloud.connection.object_store
     data = secrets.token_bytes(_OBJECT)
@@ -104,10 +104,10 @@ def round_trip(cloud: Cloud, name: str) -> str:
     store.create_object(name, f"{name}-object", data=data)
     found = hashlib.sha256(store.download_object(f"{name}-object", container=name)).hexdigest()
     if found != wanted:
-        raise CheckFailed(f"The object was put with SHA-256 {wanted}, and got with {found}.")
+        raise CheckError(f"The object was put with SHA-256 {wanted}, and got with {found}.")
     store.delete_object(f"{name}-object", container=name)
     try:
         store.get_object_metadata(f"{name}-object", container=name)
     except NotFoundException:
         return f"{_OBJECT >> 20} MiB put and got with the same SHA-256, and deleted"
-    raise CheckFailed("The object is still there after its deletion.")
+    raise CheckError("The object is still there after its deletion.")

@@ -78,8 +78,8 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 16  # one packet an answer: two would wait for each other (Nagle)
 
-    def log_message(self, format: str, *args: object) -> None:
-        self.cloud.requests.append(format % args)
+    def log_message(self, template: str, *args: object) -> None:
+        self.cloud.requests.append(template % args)
 
     def _any(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
             rest = rest[2:] if rest[1].startswith("project-") else rest[1:]
             self._item(rest, raw)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = _any
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = _any  # noqa: N815 - http.server's names
 
     def _chunks(self) -> bytes:
         data = b""

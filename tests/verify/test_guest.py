@@ -13,9 +13,10 @@ from contextlib import contextmanager
 
 import paramiko
 import pytest
+from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from crowbar.verify import guest
-from crowbar.verify.model import CheckFailed
+from crowbar.verify.model import CheckError
 
 
 class _Server(paramiko.ServerInterface):
@@ -25,13 +26,13 @@ class _Server(paramiko.ServerInterface):
         self._known = known
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        return paramiko.OPEN_SUCCEEDED
+        return OPEN_SUCCEEDED
 
     def get_allowed_auths(self, username: str) -> str:
         return "publickey"
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        return paramiko.AUTH_SUCCESSFUL if key == self._known else paramiko.AUTH_FAILED
+        return AUTH_SUCCESSFUL if key == self._known else AUTH_FAILED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         threading.Thread(target=_execute, args=(channel, command)).start()
@@ -140,7 +141,7 @@ def test_bytes_go_in_and_come_out(key: paramiko.PKey, host_key: paramiko.PKey) -
 def test_a_failing_command_is_told_with_what_it_said(key: paramiko.PKey, host_key: paramiko.PKey) -> None:
     with (
         guest.login("127.0.0.1", key, lambda: printed(host_key), timeout=10) as session,
-        pytest.raises(CheckFailed, match=r"`echo oh dear >&2; exit 7` ended with 7 in the guest: oh dear"),
+        pytest.raises(CheckError, match=r"`echo oh dear >&2; exit 7` ended with 7 in the guest: oh dear"),
     ):
         session.run("echo oh dear >&2; exit 7")
 
@@ -152,7 +153,7 @@ def test_a_guest_that_never_stops_writing_is_cut_off(
     monkeypatch.setattr(guest, "_OUTPUT_LIMIT", 1 << 20)
     with (
         guest.login("127.0.0.1", key, lambda: printed(host_key), timeout=10) as session,
-        pytest.raises(CheckFailed, match="wrote more than 1 MiB"),
+        pytest.raises(CheckError, match="wrote more than 1 MiB"),
     ):
         session.run("head -c 3000000 /dev/zero")
 
@@ -161,7 +162,7 @@ def test_a_guest_that_never_stops_writing_is_cut_off(
 def test_a_host_with_another_key_is_not_talked_to(key: paramiko.PKey) -> None:
     other = guest.new_key()[0]
     with (
-        pytest.raises(CheckFailed, match="BadHostKey"),
+        pytest.raises(CheckError, match="BadHostKey"),
         guest.login("127.0.0.1", key, lambda: printed(other), timeout=1),
     ):
         pass
@@ -178,7 +179,7 @@ def test_a_rebooted_guest_is_reached_once_its_new_key_is_on_the_console(
 
 def test_no_guest_at_all_is_told_as_it_was_seen(key: paramiko.PKey) -> None:
     with (
-        pytest.raises(CheckFailed, match="no host key on the guest's console"),
+        pytest.raises(CheckError, match="no host key on the guest's console"),
         guest.login("127.0.0.1", key, str, 0.1),
     ):
         pass

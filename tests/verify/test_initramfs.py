@@ -11,7 +11,8 @@ from crowbar.verify import initramfs
 
 def parse(data: bytes) -> list[tuple[str, int, bytes, tuple[int, int]]]:
     """Read a newc archive as the kernel's documentation describes it."""
-    found, offset = [], 0
+    found: list[tuple[str, int, bytes, tuple[int, int]]] = []
+    offset = 0
     while True:
         assert data[offset : offset + 6] == b"070701"
         fields = [int(data[offset + 6 + 8 * n : offset + 14 + 8 * n], 16) for n in range(13)]

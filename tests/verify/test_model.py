@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from crowbar.verify import CheckName, CloudAccess, run_id
-from crowbar.verify.model import NEEDS, CheckFailed, with_needs
+from crowbar.verify.model import NEEDS, CheckError, with_needs
 from crowbar.verify.poll import NotYet, until
 
 
@@ -52,7 +53,7 @@ def test_a_run_is_alive_while_its_lock_is_held(tmp_path: Path) -> None:
 
 
 def test_waiting_ends_with_the_value_or_with_what_was_seen_last() -> None:
-    looks = iter([NotYet("down"), NotYet("starting"), 42])
+    looks: Iterator[NotYet | int] = iter([NotYet("down"), NotYet("starting"), 42])
 
     def probe() -> int:
         look = next(looks)
@@ -61,14 +62,14 @@ def test_waiting_ends_with_the_value_or_with_what_was_seen_last() -> None:
         return look
 
     assert until("The answer", probe, timeout=5, every=0.01) == 42
-    with pytest.raises(CheckFailed, match=r"^The door: not within 0\.05 s; last seen: closed$"):
+    with pytest.raises(CheckError, match=r"^The door: not within 0\.05 s; last seen: closed$"):
         until("The door", lambda: _raise(NotYet("closed")), timeout=0.05, every=0.01)
 
 
 def test_an_error_ends_the_waiting_at_once() -> None:
     started = time.monotonic()
-    with pytest.raises(CheckFailed, match="ERROR"):
-        until("An instance", lambda: _raise(CheckFailed("status ERROR")), timeout=30)
+    with pytest.raises(CheckError, match="ERROR"):
+        until("An instance", lambda: _raise(CheckError("status ERROR")), timeout=30)
     assert time.monotonic() - started < 1
 
 

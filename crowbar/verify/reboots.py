@@ -12,7 +12,7 @@ from pathlib import Path
 from crowbar.verify import networks, servers
 from crowbar.verify.cloud import sign_in
 from crowbar.verify.image import build_image
-from crowbar.verify.model import CheckFailed, CloudAccess
+from crowbar.verify.model import CheckError, CloudAccess
 from crowbar.verify.removal import remove
 from crowbar.verify.run import CLOUD_ERRORS
 from crowbar.verify.run_id import alive, new_run
@@ -31,6 +31,23 @@ class HardReboot:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class RebootReport:
+    """All hard reboots of one run, in the order they were begun."""
+
+    done: tuple[HardReboot, ...]
+
+    @property
+    def reboots(self) -> int:
+        """How many there were."""
+        return len(self.done)
+
+    @property
+    def lost(self) -> int:
+        """After how many of them the instance was not reached."""
+        return sum(not reboot.reached for reboot in self.done)
+
+
 def hard_reboots(
     access: CloudAccess,
     times: int,
@@ -38,11 +55,11 @@ def hard_reboots(
     workdir: Path,
     instances: int = 2,
     reporter: Callable[[HardReboot], None] | None = None,
-) -> tuple[HardReboot, ...]:
+) -> RebootReport:
     """Hard-reboot ``instances`` instances ``times`` times together, and log in to the rebooted one each time.
 
     The instances are rebooted at the same time as each other, which is quicker and harder. A lost one is part of
-    the result, and is rebooted on. Raises what the set-up raises, and CheckFailed if not all that was made could be
+    the result, and is rebooted on. Raises what the set-up raises, and CheckError if not all that was made could be
     removed.
     """
     cloud, run = sign_in(access), new_run()
@@ -57,8 +74,8 @@ def hard_reboots(
         finally:
             left = remove(cloud, lambda other: other == run)
     if left:
-        raise CheckFailed("What was made for the hard reboots could not all be removed:\n" + "\n".join(left))
-    return tuple(sorted(done, key=lambda reboot: reboot.number))
+        raise CheckError("What was made for the hard reboots could not all be removed:\n" + "\n".join(left))
+    return RebootReport(tuple(sorted(done, key=lambda reboot: reboot.number)))
 
 
 def _start(access: CloudAccess, run: str, workdir: Path, count: int) -> list[Instance]:
