@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,8 +48,8 @@ class ActionModule(ActionBase):
 
     def _rendered(self, entry: Mapping[str, Any], variables: dict[str, Any]) -> str:
         source = self._find("templates", entry["src"])
-        folders = [*variables.get("ansible_search_path", []), self._loader.get_basedir(), os.path.dirname(source)]
-        search = [path for folder in folders for path in (os.path.join(folder, "templates"), folder)]
+        folders = [*variables.get("ansible_search_path", []), self._loader.get_basedir(), Path(source).parent]
+        search = [path for folder in folders for path in (f"{folder}/templates", str(folder))]
         templar = self._templar.copy_with_new_env(
             searchpath=search, available_variables={**variables, **(entry.get("vars") or {})}
         )

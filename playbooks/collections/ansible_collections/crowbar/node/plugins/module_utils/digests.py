@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import re
 from collections.abc import Iterable
@@ -12,7 +11,7 @@ from ansible_collections.crowbar.node.plugins.module_utils import atomic
 
 
 def of_files(patterns: Iterable[str]) -> str:
-    """One digest of the names and contents of all regular files that match ``patterns`` (paths or globs)."""
+    """One digest of the names and contents of all regular files that match ``patterns``."""
     digest = hashlib.sha256()
     for path in matching(patterns):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -21,13 +20,13 @@ def of_files(patterns: Iterable[str]) -> str:
 
 
 def matching(patterns: Iterable[str]) -> list[Path]:
-    """The regular files that match ``patterns`` (``**`` crosses folders), each once, in order of name."""
-    names = {name for pattern in patterns for name in glob.glob(pattern, recursive=True)}
-    return [Path(name) for name in sorted(names) if Path(name).is_file()]
+    """The regular files that match ``patterns`` (absolute; ``**`` crosses folders), each once, by name."""
+    paths = {path for pattern in patterns for path in Path("/").glob(pattern.lstrip("/"))}
+    return sorted(path for path in paths if path.is_file())
 
 
 def of_inputs(argv: Iterable[str], inputs: Iterable[str]) -> str:
-    """One digest of a command and what it depends on: an input that is an absolute path stands for the file's content."""
+    """One digest of a command and what it depends on. An absolute path in ``inputs`` stands for the file's content."""
     digest = hashlib.sha256()
     for part in argv:
         digest.update(f"argv\0{part}\0".encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -119,8 +120,16 @@ class Content:
         return self._listed[kind]
 
     def _create(self, kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        answer = self._change(f"{kind} {body['name']}", "POST", f"/{kind}s", {kind: body})
-        made: dict[str, Any] = answer[kind] if answer else {**body, "id": ""}
+        try:
+            answer = self._change(f"{kind} {body['name']}", "POST", f"/{kind}s", {kind: body})
+        except KeystoneError as error:
+            # Made meanwhile: by another node, or by this request, whose answer was lost.
+            del self._listed[kind]
+            made = self._find(kind, body["name"]) if error.status == HTTPStatus.CONFLICT else None
+            if made is None:
+                raise
+            return made
+        made = answer[kind] if answer else {**body, "id": ""}
         self._all(kind).append(made)
         return made
 

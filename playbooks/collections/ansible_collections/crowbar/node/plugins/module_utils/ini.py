@@ -11,7 +11,7 @@ Scalar = str | int | float | bool
 
 
 def merge(text: str, settings: Mapping[str, Mapping[str, Scalar]]) -> str:
-    """The INI ``text`` with the options of ``settings`` (section -> option -> value) replaced, or added to their section.
+    """The INI ``text`` with the options of ``settings`` (section -> option -> value) replaced, or added.
 
     A replaced option loses its other lines (a repeated option, a continuation line). Section ``""`` is what
     stands before the first section.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import time
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 _TRY = 30.0  # seconds for one request
@@ -44,13 +46,12 @@ class Login:
 
 
 class Keystone:
-    """One connection to Keystone, kept open. ``url`` ends in /v3; ``patience`` (seconds) is for it to come up."""
+    """Keystone at ``url``, which ends in /v3. ``patience`` (seconds) is for it to come up."""
 
     def __init__(self, url: str, patience: float = 60.0) -> None:
         self._url = urllib.parse.urlsplit(url.rstrip("/"))
         self._patience = patience
         self._token = ""
-        self._connection: http.client.HTTPConnection | None = None
 
     def login(self, login: Login) -> None:
         """Take a token for all that follows. Raises KeystoneError."""
@@ -61,7 +62,7 @@ class Keystone:
         try:
             self._take_token(login)
         except KeystoneError as error:
-            if error.status == 401:
+            if error.status == HTTPStatus.UNAUTHORIZED:
                 return False
             raise
         return True
@@ -91,11 +92,10 @@ class Keystone:
                 if status not in _BUSY or time.monotonic() > end:
                     break
             except (OSError, http.client.HTTPException) as error:
-                self._hang_up()
                 if time.monotonic() > end:
                     raise KeystoneError(f"{method} {self._url.geturl()}{path}: {error}") from error
             time.sleep(_PAUSE)
-        if status >= 400:
+        if status >= HTTPStatus.BAD_REQUEST:
             raise KeystoneError(
                 f"{method} {self._url.geturl()}{path}: status {status}: {said[:500].decode(errors='replace')}", status
             )
@@ -104,17 +104,13 @@ class Keystone:
     def _exchange(
         self, method: str, path: str, body: Mapping[str, Any] | None
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
-        if self._connection is None:
-            kind = http.client.HTTPSConnection if self._url.scheme == "https" else http.client.HTTPConnection
-            self._connection = kind(self._url.netloc, timeout=_TRY)
+        kind = http.client.HTTPSConnection if self._url.scheme == "https" else http.client.HTTPConnection
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if self._token and path != "/auth/tokens":
             headers["X-Auth-Token"] = self._token
-        self._connection.request(method, self._url.path + path, None if body is None else json.dumps(body), headers)
-        answer = self._connection.getresponse()
-        return answer.status, answer.headers, answer.read()
-
-    def _hang_up(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
+        content = None if body is None else json.dumps(body)
+        # uWSGI closes after each answer: one connection a request.
+        with contextlib.closing(kind(self._url.netloc, timeout=_TRY)) as connection:
+            connection.request(method, self._url.path + path, content, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()

@@ -19,7 +19,10 @@ _PAUSE = 0.5
 
 
 def run(checks: Sequence[Mapping[str, Any]], timeout: float) -> list[str]:
-    """All checks at once, each tried until it is well or its time (its own or ``timeout``, seconds) is over; what stays wrong."""
+    """All checks at once, each tried until it is well or its time is over; what stays wrong.
+
+    ``timeout`` is in seconds, for checks without one of their own.
+    """
     if not checks:
         return []
     with ThreadPoolExecutor(len(checks)) as pool:
@@ -50,7 +53,9 @@ def _once(check: Mapping[str, Any]) -> str:
 
 def _http(check: Mapping[str, Any]) -> str:
     wanted = check.get("status") or [200]
-    request = urllib.request.Request(check["http"], headers=check.get("headers") or {})
+    if not check["http"].startswith(("http://", "https://")):
+        return "is no URL of HTTP"
+    request = urllib.request.Request(check["http"], headers=check.get("headers") or {})  # noqa: S310 - seen to above
     opener = urllib.request.build_opener(
         _NoRedirect, urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_trusting())
     )
@@ -67,7 +72,7 @@ def _http(check: Mapping[str, Any]) -> str:
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A redirect is an answer of its own: its status is what is checked."""
 
-    def redirect_request(self, *arguments: Any) -> None:
+    def redirect_request(self, *_: Any) -> None:
         return None
 
 

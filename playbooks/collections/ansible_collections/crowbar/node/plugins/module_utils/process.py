@@ -27,7 +27,7 @@ def run(
     env: Mapping[str, str] | None = None,
     timeout: float | None = None,
 ) -> Finished:
-    """Run ``argv`` as ``user`` with a clean environment plus ``env``; at most the last megabyte of what it prints is kept.
+    """Run ``argv`` as ``user`` with a clean environment plus ``env``; the last megabyte of its output is kept.
 
     A program that is not there or takes longer than ``timeout`` seconds is reported like one that failed.
     """

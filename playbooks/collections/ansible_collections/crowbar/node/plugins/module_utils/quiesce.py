@@ -164,7 +164,7 @@ def _mask_one(system: System, unit: str) -> bool:
     """Mask ``unit``; whether it was not masked before. A real file in /etc is somebody's own: it is left."""
     path = system.at(f"/etc/systemd/system/{unit}")
     if path.is_symlink():
-        if os.readlink(path) == "/dev/null":
+        if path.readlink() == Path("/dev/null"):
             return False
         path.unlink()  # the link of an alias, made when the package enabled its unit
     elif path.exists():

@@ -134,12 +134,12 @@ def _own(path: Path, mode: int, uid: int, gid: int, check_mode: bool) -> bool:
         return False
     if not check_mode:
         os.chown(path, uid, gid)
-        os.chmod(path, mode)
+        path.chmod(mode)
     return True
 
 
 def _link(path: Path, target: str, check_mode: bool) -> bool:
-    if path.is_symlink() and os.readlink(path) == target:
+    if path.is_symlink() and str(path.readlink()) == target:
         return False
     if not check_mode:
         path.parent.mkdir(parents=True, exist_ok=True)

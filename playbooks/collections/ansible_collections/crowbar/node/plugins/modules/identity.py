@@ -78,7 +78,7 @@ options:
         type: str
         default: Default
       roles:
-        description: Each a role and where it is held, that is one of project (with project_domain), domain and system (true).
+        description: Each a role and where it is held; one of project (with project_domain), domain, system (true).
         type: list
         elements: dict
         default: []

@@ -9,7 +9,8 @@ module: once
 short_description: Run commands that have not succeeded yet
 description:
   - Runs each command, in order, unless it has succeeded on this node with the same arguments and inputs.
-  - That is remembered in C(/var/lib/crowbar/once) after it succeeded, so a command may run again after a kill and must bear that.
+  - That is remembered in C(/var/lib/crowbar/once) after it succeeded.
+  - So a command may run again after a kill, and must bear that.
 options:
   commands:
     description: The commands.

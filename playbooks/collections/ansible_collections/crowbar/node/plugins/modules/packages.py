@@ -9,7 +9,8 @@ module: packages
 short_description: Install Debian packages quietly
 description:
   - Installs what is missing, without recommended packages.
-  - Nothing starts meanwhile, and the units that came are masked afterwards, so that a node runs only what its roles unmask.
+  - Nothing starts meanwhile, and the units that came are masked afterwards.
+  - So a node runs only what its roles unmask.
 options:
   names:
     description: The packages.

@@ -9,8 +9,9 @@ module: units
 short_description: Run systemd units with their present configuration
 description:
   - Unmasks, enables and starts units in the order given; stopped ones are disabled and masked.
-  - A unit is restarted when the files it is configured by, or its own unit files, are not those it was started with. That is
-    remembered in C(/run/crowbar/units), so a node that was killed between writing a file and restarting is mended by the next run.
+  - A unit is restarted when the files it is configured by, or its own unit files, are not those it was started with.
+  - That is remembered in C(/run/crowbar/units), so a node that was killed between writing a file and restarting the
+    unit is mended by the next run.
 options:
   units:
     description: The units.
@@ -72,7 +73,6 @@ actions:
   returned: always
 """
 
-import os
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -148,7 +148,7 @@ class Units:
             return
         if unit.file == "enabled":
             self._do("disable", [unit.name])
-        own = any(path.startswith(_OWN_UNITS) and not os.path.islink(path) for path in unit.paths[:1])
+        own = any(path.startswith(_OWN_UNITS) and not Path(path).is_symlink() for path in unit.paths[:1])
         if unit.load != "masked" and not own:
             self._do("mask", [unit.name])
 

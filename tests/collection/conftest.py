@@ -1,0 +1,51 @@
+"""The collection, importable as Ansible makes it, and its modules run in this process."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crowbar.paths import data_dir
+
+# Read by ansible when it is imported, which is why that happens below.
+os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(data_dir() / "playbooks" / "collections")
+
+from ansible.module_utils.testing import patch_module_args
+from ansible.plugins.loader import init_plugin_loader
+from ansible.utils.collection_loader import AnsibleCollectionConfig
+
+if not AnsibleCollectionConfig.collection_finder:
+    init_plugin_loader([os.environ["ANSIBLE_COLLECTIONS_PATH"]])
+
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def run_module(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a module by its name with its arguments; what it answered."""
+
+    def run(name: str, arguments: Mapping[str, Any], check_mode: bool = False) -> dict[str, Any]:
+        module = importlib.import_module(f"ansible_collections.crowbar.node.plugins.modules.{name}")
+        capsys.readouterr()
+        with patch_module_args({**arguments, "_ansible_check_mode": check_mode}), pytest.raises(SystemExit):
+            module.main()
+        answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return answer
+
+    return run
+
+
+@pytest.fixture
+def stamps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where `once` and `units` keep what they did, instead of the machine's own folders."""
+    folder = tmp_path / "stamps"
+    for name in ("once", "units"):
+        module = importlib.import_module(f"ansible_collections.crowbar.node.plugins.modules.{name}")
+        monkeypatch.setattr(module, "_STAMPS", folder)
+    return folder
