@@ -30,7 +30,9 @@ def refused(cli: Cli, text: str) -> str:
 
 
 def test_all_faults_of_a_file_are_told_at_once_each_with_its_line(cli: Cli) -> None:
-    said = refused(cli, """\
+    said = refused(
+        cli,
+        """\
         proposals:
           - barclamp: base
             attributes:
@@ -42,12 +44,18 @@ def test_all_faults_of_a_file_are_told_at_once_each_with_its_line(cli: Cli) -> N
           - barclamp: maker
             attributes: {motto: [a, list]}
             deployment: {elements: {maker-ring: [n1, n2], maker-store: []}}
-    """)
+    """,
+    )
     for line, words in (
-        (4, "folder is 'relative'"), (5, "limits.files is 1000; it must be from 1 to 100"),
-        (6, "there is no attribute 'colour'"), (7, "there is no node 'n9'"), (7, "base has no role 'base-king'"),
-        (8, "there is no barclamp 'nothing'"), (10, "motto is a list; it must be text"),
-        (11, "maker-ring has 2 nodes; it needs exactly 1 node"), (11, "maker-store has no nodes; it needs at least 1 node"),
+        (4, "folder is 'relative'"),
+        (5, "limits.files is 1000; it must be from 1 to 100"),
+        (6, "there is no attribute 'colour'"),
+        (7, "there is no node 'n9'"),
+        (7, "base has no role 'base-king'"),
+        (8, "there is no barclamp 'nothing'"),
+        (10, "motto is a list; it must be text"),
+        (11, "maker-ring has 2 nodes; it needs exactly 1 node"),
+        (11, "maker-store has no nodes; it needs at least 1 node"),
     ):
         assert any(f"FILE:{line}" in one and words in one for one in said.splitlines()), (line, words, said)
 
@@ -62,8 +70,10 @@ def test_all_faults_of_a_file_are_told_at_once_each_with_its_line(cli: Cli) -> N
         ("proposals: {a: 1}", "proposals must be a list"),
         ("proposals: []", "FILE:1"),
         ("proposals: [{barclamp: base}, {barclamp: base}]", "a second proposal of base"),
-        ("proposals: [{barclamp: maker, deployment: {elements: {maker-ring: [n1], maker-store: [n1]}}}]",
-         "maker requires base, which has no proposal"),
+        (
+            "proposals: [{barclamp: maker, deployment: {elements: {maker-ring: [n1], maker-store: [n1]}}}]",
+            "maker requires base, which has no proposal",
+        ),
         ("proposals: !!python/object/apply:os.system ['true']", "is not allowed"),
         ("proposals:\n  - barclamp: base\n    color: red", "there is no key 'color' here"),
     ],
