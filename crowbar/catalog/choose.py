@@ -15,11 +15,10 @@ AUTO = "auto"
 def resolve(
     barclamp: Barclamp, attributes: Mapping[str, Any], capabilities: Collection[str]
 ) -> tuple[dict[str, Any], list[str]]:
-    """The complete ``attributes`` with every `auto` replaced by the first choice that a node with these
-    ``capabilities`` can do, and notes for people: what was chosen, and why.
+    """The complete ``attributes`` without `auto`, and notes for people: what was chosen, and why.
 
-    A value that was given is left alone; where the node cannot do it, a note says so. Raises InputError if no
-    choice is left.
+    The first choice that a node with these ``capabilities`` can do is taken. A value that was given is left alone;
+    where the node cannot do it, a note says so. Raises InputError if no choice is left.
     """
     result = copy.deepcopy(dict(attributes))
     notes = []

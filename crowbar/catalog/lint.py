@@ -35,7 +35,8 @@ def lint(folder: Path, catalog: Catalog | None = None) -> list[Fault]:
     faults.extend(_templates(folder))
     faults.extend(_task_files(folder))
     if found.barclamp is not None and found.source is not None:
-        faults.extend(_manifest(found.barclamp, found.source))
+        faults.extend(_jinja(found.barclamp, found.source))
+        faults.extend(_choices(found.barclamp, found.source))
         faults.extend(_roles(found.barclamp, found.source))
         faults.extend(_cases(found.barclamp))
         faults.extend(uses(found.barclamp, found.source))
@@ -92,15 +93,18 @@ def _roles(barclamp: Barclamp, source: Source) -> Iterator[Fault]:
             yield source.fault(f"roles/{folder.name}/ is there, but no such role", "roles")
 
 
-def _manifest(barclamp: Barclamp, source: Source) -> Iterator[Fault]:
-    """Templates that are not Jinja, and choices that the schema does not allow."""
-    for name, spec in barclamp.publishes.items():
-        if fault := syntax_fault(spec.template, source.place("publishes", name)):
-            yield fault
+def _jinja(barclamp: Barclamp, source: Source) -> Iterator[Fault]:
+    """Templates in the manifest that are not Jinja."""
+    texts = [(source.place("publishes", name), spec.template) for name, spec in barclamp.publishes.items()]
     for index, access in enumerate(barclamp.access):
-        for text in (access.url, access.user, access.secret):
-            if fault := syntax_fault(text, source.place("access", index)):
-                yield fault
+        texts += [(source.place("access", index), text) for text in (access.url, access.user, access.secret)]
+    for place, text in texts:
+        if fault := syntax_fault(text, place):
+            yield fault
+
+
+def _choices(barclamp: Barclamp, source: Source) -> Iterator[Fault]:
+    """Choices for attributes that are not there, and values that the schema does not allow."""
     for path, choices in barclamp.choices.items():
         schema = _attribute(barclamp.schema, path)
         if schema is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
@@ -11,7 +12,7 @@ from crowbar.catalog import digest
 from crowbar.catalog.model import Access, Barclamp, Choice, Count, Gate, Published, Role, SecretKind, SecretSpec
 from crowbar.catalog.raw import Raw, raw_faults
 from crowbar.catalog.relate import chain
-from crowbar.catalog.source import Source
+from crowbar.catalog.source import DataPath, Source
 from crowbar.catalog.words import nearest
 from crowbar.errors import Fault
 
@@ -117,41 +118,46 @@ def barclamp(source: Source, folder: Path, schema: dict[str, Any]) -> tuple[Barc
 
 def _inside(raw: _Manifest, source: Source, folder: Path) -> list[Fault]:
     """Names in the manifest that stand for nothing in it or beside it."""
-    faults: list[Fault] = []
-
-    def known(name: str, names: list[str], what: str, *path: str | int) -> None:
+    faults = list(_roles_wrong(raw, source, folder))
+    for kind, name, names, path in _named(raw):
         if name not in names:
-            faults.append(source.fault(f"there is no {what} {name!r}{nearest(name, names)}", *path))
-
+            faults.append(source.fault(f"there is no {kind} {name!r}{nearest(name, names)}", *path))
     if raw.name != folder.name:
         faults.append(source.fault(f"the folder is called {folder.name!r}, the barclamp {raw.name!r}", "name"))
-    roles, secrets = list(raw.roles), list(raw.secrets)
-    for name, role in raw.roles.items():
-        for index, other in enumerate(role.after):
-            known(other, roles, "role", "roles", name, "after", index)
-        if not _role_path(folder, name).is_dir():
-            missing = _role_path(folder, name).relative_to(folder)
-            faults.append(source.fault(f"the role's folder {missing}/ is missing", "roles", name))
-    if circle := chain({name: [one for one in role.after if one in roles] for name, role in raw.roles.items()}):
-        faults.append(
-            source.fault(f"the roles come after each other: {' -> '.join(circle)}", "roles", circle[0], "after")
-        )
+    has_gate = (folder / GATE_FILE).is_file()
+    if raw.gate and not has_gate:
+        faults.append(source.fault(f"the file {GATE_FILE} is missing", "gate"))
+    if has_gate and not raw.gate:
+        faults.append(source.fault(f"there is a {GATE_FILE}, but no `gate:` that says on which role's node it runs"))
+    return faults
+
+
+def _roles_wrong(raw: _Manifest, source: Source, folder: Path) -> Iterator[Fault]:
+    for name in raw.roles:
+        path = _role_path(folder, name)
+        if not path.is_dir():
+            yield source.fault(f"the role's folder {path.relative_to(folder)}/ is missing", "roles", name)
+    circle = chain({name: [one for one in role.after if one in raw.roles] for name, role in raw.roles.items()})
+    if circle:
+        yield source.fault(f"the roles come after each other: {' -> '.join(circle)}", "roles", circle[0], "after")
+
+
+def _named(raw: _Manifest) -> Iterator[tuple[str, str, Collection[str], DataPath]]:
+    """Every name in the manifest that must be one of some others: what it is, the name, the others, where."""
+    for role, spec in raw.roles.items():
+        for index, other in enumerate(spec.after):
+            yield "role", other, raw.roles, ("roles", role, "after", index)
     for name, value in raw.publishes.items():
         if value.secret:
-            known(value.secret, secrets, "secret", "publishes", name, "secret")
+            yield "secret", value.secret, raw.secrets, ("publishes", name, "secret")
         if value.fact_of:
-            known(value.fact_of, roles, "role", "publishes", name, "fact_of")
+            yield "role", value.fact_of, raw.roles, ("publishes", name, "fact_of")
     for path, choices in raw.choices.items():
         for index, choice in enumerate(choices):
             for need in choice.needs:
-                known(need, list(CAPABILITIES), "capability", "choices", path, index, "needs")
+                yield "capability", need, CAPABILITIES, ("choices", path, index, "needs")
     if raw.gate:
-        known(raw.gate.role, roles, "role", "gate", "role")
-        if not (folder / GATE_FILE).is_file():
-            faults.append(source.fault(f"the file {GATE_FILE} is missing", "gate"))
-    elif (folder / GATE_FILE).exists():
-        faults.append(source.fault(f"there is a {GATE_FILE}, but no `gate:` that says on which role's node it runs"))
-    return faults
+        yield "role", raw.gate.role, raw.roles, ("gate", "role")
 
 
 def _built(raw: _Manifest, folder: Path, schema: dict[str, Any]) -> Barclamp:

@@ -14,7 +14,7 @@ from crowbar.errors import Fault, InputError
 class SecretKind(StrEnum):
     """How the value of a secret is generated."""
 
-    PASSWORD = "password"  # letters and digits
+    PASSWORD = "password"  # letters and digits  # noqa: S105  the kind, no password
     HEX = "hex"  # lower-case hexadecimal digits
     FERNET = "fernet"  # a urlsafe-base64 Fernet key
 

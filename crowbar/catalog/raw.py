@@ -27,7 +27,7 @@ class Raw(BaseModel):
 
 
 def raw_faults(source: Source, error: ValidationError, models: Iterable[type[Raw]]) -> list[Fault]:
-    """pydantic's errors in words; ``models`` are those whose keys an unknown key may have been meant as."""
+    """Pydantic's errors in words; ``models`` are those whose keys an unknown key may have been meant as."""
     keys = sorted({key for model in models for key in model.model_fields})
     return [_fault(source, one["type"], one["loc"], one["input"], one["msg"], keys) for one in error.errors()]
 

@@ -62,15 +62,14 @@ def _wrong_defaults(source: Source) -> list[Fault]:
     for path, sub in properties(source.data):
         if "items" in path or "additionalProperties" in path:
             continue  # checked as part of what holds them, where a value is given
-        for error in Draft202012Validator(sub).iter_errors(sub["default"]):
-            found.append(source.fault(f"the default of {_dotted(path)} is not valid: {error.message}", *path))
+        found += [
+            source.fault(f"the default of {_dotted(path)} is not valid: {error.message}", *path)
+            for error in Draft202012Validator(sub).iter_errors(sub["default"])
+        ]
     return found
 
 
 def _dotted(path: DataPath) -> str:
     """The attribute's own path: the schema's words between the names are left out."""
-    names = []
     parts = iter(path)
-    for part in parts:
-        names.append(str(next(parts)) if part == "properties" else ("[]" if part == "items" else "*"))
-    return ".".join(names)
+    return ".".join(str(next(parts)) if part == "properties" else "[]" if part == "items" else "*" for part in parts)

@@ -40,9 +40,8 @@ def uses(barclamp: Barclamp, source: Source) -> list[Fault]:
     used = {use.names[0] for use in found if use.top == "secrets" and use.names}
     used |= {value.secret for value in barclamp.publishes.values()}
     if not any(use.top == "secrets" and not use.names for use in found):
-        for name in barclamp.secrets:
-            if name not in used:
-                faults.append(source.fault(f"the secret {name} is neither used nor published", "secrets", name))
+        idle = [name for name in barclamp.secrets if name not in used]
+        faults += [source.fault(f"the secret {name} is neither used nor published", "secrets", name) for name in idle]
     return faults
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from crowbar.catalog.source import DataPath, kind_of
 
 _SECRET = re.compile(r"passw|secret|token|credential|private_?key", re.IGNORECASE)
+_SHOWN = 80  # characters of a value
 _TYPES = {
     "object": "a mapping",
     "array": "a list",
@@ -48,7 +49,7 @@ def _shown(path: str, value: Any) -> str:
     if isinstance(value, (Mapping, list, bool)) or value is None:
         return kind_of(value) if not isinstance(value, bool) else str(value).lower()
     text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 def _wanted(error: Any) -> str:

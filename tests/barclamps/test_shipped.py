@@ -84,19 +84,10 @@ def _leaves(schema: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def _bounded(schema: Any) -> bool:
     """Nothing endless: numbers from and to, texts and lists that end."""
-    if "enum" in schema or "const" in schema:
-        return True
-    if "anyOf" in schema or "oneOf" in schema:
-        return all(_bounded(one) for one in schema.get("anyOf", schema.get("oneOf")))
-    match schema.get("type"):
-        case "integer" | "number":
-            return "minimum" in schema and "maximum" in schema
-        case "string":
-            return "maxLength" in schema or "pattern" in schema
-        case "array":
-            return "maxItems" in schema and _bounded(schema["items"])
-        case "object":
-            return True
-        case "boolean" | "null":
-            return True
-    return False
+    ways = schema.get("anyOf", schema.get("oneOf"))
+    if ways:
+        return all(_bounded(one) for one in ways)
+    bounds = {"integer": {"minimum", "maximum"}, "number": {"minimum", "maximum"}, "array": {"maxItems", "items"}}
+    if schema.get("type") == "string":
+        return bool({"enum", "const", "maxLength", "pattern"} & set(schema))
+    return "enum" in schema or "const" in schema or bounds.get(schema["type"], set()) <= set(schema)

@@ -61,6 +61,7 @@ def faults(text: str, catalog: Catalog, *existing: WantedProposal) -> list[str]:
     return [str(fault) for fault in caught.value.faults]
 
 
+NO_CHOICE = "cache: no value of kind fits a node that can do nothing special. The choices are kvm (needs kvm)."
 GROUND = "- barclamp: ground\n"
 
 
@@ -115,7 +116,10 @@ proposals:
     ("text", "expected"),
     [
         ("proposals: []", ["c.yml:1: proposals: List should have at least 1 item after validation, not 0"]),
-        ("proposal: []", ["c.yml:1: proposals is missing", "c.yml:1: there is no key 'proposal' here (did you mean 'proposals'?)"]),
+        (
+            "proposal: []",
+            ["c.yml:1: proposals is missing", "c.yml:1: there is no key 'proposal' here (did you mean 'proposals'?)"],
+        ),
         ("proposals: {a: 1}", ["c.yml:1: proposals must be a list, is a mapping"]),
         ("proposals:\n- web", ["c.yml:2: proposals.0 must be a mapping, is text"]),
         (
@@ -132,7 +136,7 @@ proposals:
             ["c.yml:5: proposals.0.deployment.elements.web-server must be a list, is text"],
         ),
     ],
-)  # fmt: skip
+)
 def test_a_file_that_is_no_cluster_file(catalog: Catalog, text: str, expected: list[str]) -> None:
     assert faults(text, catalog) == expected
 
@@ -150,8 +154,7 @@ proposals:
 """
     assert faults(text, catalog) == [
         "c.yml:4: node n1 cannot hold both web-server and cache-server",
-        "c.yml:6: node n1: cache: no value of kind fits a node that can do nothing special. "
-        "The choices are kvm (needs kvm).",
+        f"c.yml:6: node n1: {NO_CHOICE}",
         "c.yml:9: node n1 has no address in the network 'storage', which cache needs",
         "c.yml:9: node n2 has no address in the network 'storage', which cache needs",
     ]

@@ -88,8 +88,8 @@ def test_names_in_a_manifest_that_stand_for_nothing(tmp_path: Path) -> None:
     found = [fault.partition(": ")[2] for fault in faults(tmp_path)]
     assert found == [
         "the role's folder roles/a_b/ is missing",
-        "there is no role 'a-d' (did you mean 'a-b'?)",
         "the roles come after each other: c -> c",
+        "there is no role 'a-d' (did you mean 'a-b'?)",
         "there is no secret 'kye' (did you mean 'key'?)",
         "there is no role 'd'",
         "there is no capability 'kwm' (did you mean 'kvm'?)",

@@ -55,7 +55,7 @@ def cloud(*barclamps: str, **more: Any) -> Deployed:
         "n1": node("n1", 1, aliases=("ctl",), cpus=2, memory_mib=8, capabilities=["tun"], disk_free=3),
         "n2": node("n2", 2, cpus=4),
     }
-    elements = {
+    elements: dict[str, dict[str, tuple[str, ...]]] = {
         "keystone": {"keystone-server": ("n1",)},
         "store": {"store-ring": ("n1",), "store-server": ("n2", "n1"), "store-proxy": ("n1",)},
         "images": {"images-server": ("n1",)},
@@ -164,15 +164,14 @@ def test_an_attribute_that_changed_is_named_and_others_see_only_what_is_publishe
 def test_a_new_version_of_a_secret_or_a_fact_is_named(catalog: Catalog) -> None:
     before = cloud()
     after = cloud(versions={"keystone/own": 2, "keystone/admin_password": 2}, facts=[replace(RING, digest="digest-2")])
-    assert changed(digests(catalog, before, "keystone", "keystone-server"), digests(catalog, after, "keystone", "keystone-server")) == {
-        "secrets.own", "secrets.admin_password"
-    }  # fmt: skip
-    assert changed(digests(catalog, before, "images", "images-server"), digests(catalog, after, "images", "images-server")) == {
-        "published.keystone.admin_password", "published.store.same", "published.store.ring"
-    }  # fmt: skip
-    assert changed(digests(catalog, before, "store", "store-proxy"), digests(catalog, after, "store", "store-proxy")) == {
-        "published.keystone.admin_password", "facts.ring"
-    }  # fmt: skip
+
+    def difference(barclamp: str, role: str) -> set[str]:
+        return changed(digests(catalog, before, barclamp, role), digests(catalog, after, barclamp, role))
+
+    password = "published.keystone.admin_password"
+    assert difference("keystone", "keystone-server") == {"secrets.own", "secrets.admin_password"}
+    assert difference("images", "images-server") == {password, "published.store.same", "published.store.ring"}
+    assert difference("store", "store-proxy") == {password, "facts.ring"}
 
 
 def test_volatile_facts_and_other_nodes_do_not_count(catalog: Catalog) -> None:
