@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -39,12 +40,11 @@ class Inputs:
 def command(packages: Iterable[str], release: str, inputs: Inputs) -> list[str]:
     """The argument vector that installs the packages into the root, in one go."""
     fill = 'mkdir -p "$1/var/cache/apt/archives"; ln {cache}/*.deb "$1/var/cache/apt/archives/" 2>/dev/null || true'
-    finish = [_HOOKS / "customize.sh", '"$1"', inputs.cache, inputs.node_settings, inputs.logins]
+    files = [inputs.cache, inputs.node_settings, inputs.logins]
     hooks = {
         "setup": fill.format(cache=shlex.quote(str(inputs.cache))),
-        "extract": f'{shlex.quote(str(_HOOKS / "extract.sh"))} "$1"',
-        "essential": f'{shlex.quote(str(_HOOKS / "essential.sh"))} "$1"',
-        "customize": " ".join(word if word == '"$1"' else shlex.quote(str(word)) for word in finish),
+        **{stage: f'sh {shlex.quote(str(_HOOKS / stage))}.sh "$1"' for stage in ("extract", "essential")},
+        "customize": f'sh {shlex.quote(str(_HOOKS / "customize.sh"))} "$1" {shlex.join(map(str, files))}',
     }
     return [
         *_CONFINED,
@@ -134,8 +134,6 @@ def run(argv: list[str], log: Path, progress: Progress) -> None:
 
 
 def _environment() -> dict[str, str]:
-    import os
-
     return {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
 
 

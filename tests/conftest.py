@@ -1,0 +1,38 @@
+"""What all tests share: the order of slow ones, and what they need of the machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from crowbar.provision.image import ImageSpec, build_image
+
+_NEEDED = ("systemd-nspawn", "mmdebstrap", "nft")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first, then those with container machines, then the cloud; these two need root and programs."""
+    lacking = [program for program in _NEEDED if shutil.which(program) is None]
+    reason = "needs root" if os.geteuid() != 0 else f"needs {', '.join(lacking)}" if lacking else ""
+    for item in items:
+        if reason and _slowness(item):
+            item.add_marker(pytest.mark.skip(reason=reason))
+    items.sort(key=_slowness)
+
+
+def _slowness(item: pytest.Item) -> int:
+    return 2 if item.get_closest_marker("cloud") else 1 if item.get_closest_marker("machine") else 0
+
+
+# A small image for all tests that need a real one; kept between runs, as it takes twenty seconds to build.
+SMALL_PACKAGES = ("memcached",)
+_IMAGES = Path(__file__).parents[1] / ".cache" / "tests" / "images"
+
+
+@pytest.fixture(scope="session")
+def small_image() -> Path:
+    """The root folder of an image of the base packages and one service. Never to be written to."""
+    return build_image(ImageSpec(SMALL_PACKAGES), _IMAGES, print).path
