@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, select
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
 
 from crowbar.store import tables as t
-from crowbar.store.database import Database, upsert
+from crowbar.store.database import Database, insert_if_missing, upsert
 from crowbar.store.model import Applied
 
 AppliedList = list[Applied]  # inside the class, `list` is its method
 
 
 class AppliedRoles:
-    """The applied roles by step key. They are written only with the step that applied them."""
+    """The applied roles by step key. They are written only with the steps that apply them.
+
+    One whose identity is empty was begun and has not succeeded since: what its node holds of it is not known.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -36,7 +41,20 @@ class AppliedRoles:
 
 def save_applied(connection: Connection, applied: Applied) -> None:
     """Record ``applied`` within the transaction that finishes its step."""
-    values = {
+    upsert(connection, t.applied, _values(applied))
+
+
+def taint_applied(connection: Connection, applied: Applied) -> None:
+    """Take the identity from what was applied, or record ``applied`` (without one) if nothing was.
+
+    Within the transaction that starts a step. The inputs stay, so that a plan can tell what has changed since.
+    """
+    insert_if_missing(connection, t.applied, _values(applied))
+    connection.execute(update(t.applied).where(t.applied.c.key == applied.key).values(identity=""))
+
+
+def _values(applied: Applied) -> dict[str, Any]:
+    return {
         "key": applied.key,
         "barclamp": applied.barclamp,
         "role": applied.role,
@@ -44,4 +62,3 @@ def save_applied(connection: Connection, applied: Applied) -> None:
         "identity": applied.identity,
         "inputs": dict(applied.inputs),
     }
-    upsert(connection, t.applied, values)

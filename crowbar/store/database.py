@@ -54,8 +54,8 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that writes: committed at the end of the block, rolled back if it raises."""
-        with self._translated(), self._engine.connect() as connection:
-            connection = connection.execution_options(**{_WRITE: True})
+        with self._translated(), self._engine.connect() as plain:
+            connection = plain.execution_options(**{_WRITE: True})
             with connection.begin():
                 yield connection
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, func, insert, select, update
+from sqlalchemy import Connection, Row, RowMapping, Update, func, insert, select, update
 
 from crowbar.store import tables as t
-from crowbar.store.applied import save_applied
+from crowbar.store.applied import save_applied, taint_applied
 from crowbar.store.columns import now
 from crowbar.store.database import Database
 from crowbar.store.model import Applied, Deployment, DeploymentStatus, StepKind, StepRow, StepStatus
@@ -73,16 +73,20 @@ class Deployments:
         """The steps of a deployment, in plan order."""
         query = select(t.steps).where(t.steps.c.deployment == deployment).order_by(t.steps.c.position)
         with self._database.read() as connection:
-            return [_step(row) for row in connection.execute(query)]
+            return [_step(row) for row in connection.execute(query).mappings()]
 
     def start_step(self, step_id: int, identity: str) -> None:
         """Record that the step runs from now on, as a function of ``identity``.
 
+        Until it succeeds nothing is known to hold for that role on that node: what was applied there loses its
+        identity (it is made if it is the first time), so that no later plan takes it for done, and a removal finds it.
         Raises LookupError if there is no such step.
         """
         values = {"status": StepStatus.RUNNING.value, "identity": identity, "started": now(), "finished": None}
         with self._database.write() as connection:
-            _update_step(connection, step_id, values)
+            step = _update_step(connection, step_id, values)
+            if step.kind != StepKind.GATE:  # which changes nothing
+                taint_applied(connection, Applied(step.key, step.barclamp, step.role, step.node, identity=""))
 
     def finish_step(
         self,
@@ -104,7 +108,7 @@ class Deployments:
         if identity is not None:
             values["identity"] = identity
         with self._database.write() as connection:
-            barclamp = _update_step(connection, step_id, values)
+            barclamp = _update_step(connection, step_id, values).barclamp
             if applied is not None:
                 save_applied(connection, applied)
             self._publisher.publish(connection, barclamp, published)
@@ -152,13 +156,13 @@ def _close_steps(deployments: Sequence[int]) -> tuple[Update, Update]:
     return died, open_steps.where(c.status == StepStatus.PENDING.value)
 
 
-def _update_step(connection: Connection, step_id: int, values: Mapping[str, Any]) -> str:
-    """The barclamp of the step that was updated."""
-    statement = update(t.steps).where(t.steps.c.id == step_id).values(values).returning(t.steps.c.barclamp)
-    barclamp: str | None = connection.scalar(statement)
-    if barclamp is None:
+def _update_step(connection: Connection, step_id: int, values: Mapping[str, Any]) -> Row[Any]:
+    """The step as it is after the update."""
+    statement = update(t.steps).where(t.steps.c.id == step_id).values(values).returning(*t.steps.c)
+    row = connection.execute(statement).one_or_none()
+    if row is None:
         raise LookupError(f"there is no step {step_id}")
-    return barclamp
+    return row
 
 
 def _draft_values(deployment: int, position: int, draft: StepDraft) -> dict[str, Any]:
@@ -182,7 +186,6 @@ def _deployment(row: Row[Any]) -> Deployment:
     return Deployment(row.id, DeploymentStatus(row.status), row.started, row.finished, row.summary)
 
 
-def _step(row: Row[Any]) -> StepRow:
-    values = dict(row._mapping)
-    del values["position"]
-    return StepRow(**{**values, "kind": StepKind(row.kind), "status": StepStatus(row.status)})
+def _step(row: RowMapping) -> StepRow:
+    values = {name: row[name] for name in row if name != "position"}
+    return StepRow(**{**values, "kind": StepKind(row["kind"]), "status": StepStatus(row["status"])})

@@ -28,6 +28,9 @@ KVM_SECONDS = 3.0
 _KVM_ROUNDS = 20_000_000  # of a loop of two instructions: some 20 ms of a real processor
 _GUEST_CODE = 0x4000
 _GUEST_MEMORY = 2 << 20
+_GUEST_PORT = 0x80
+_EXIT_IO = 2
+_NETLINK_ERROR = 2
 _FSOPEN = 430  # the system call's number, the same on all architectures
 _LISTEN = "0A"
 
@@ -64,7 +67,11 @@ def _run_guest() -> bool:
     kvm = os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC)
     machine = fcntl.ioctl(kvm, 0xAE01, 0)  # KVM_CREATE_VM
     memory = mmap.mmap(-1, _GUEST_MEMORY)
-    code = b"\xb9" + struct.pack("<I", _KVM_ROUNDS) + b"\xff\xc9\x75\xfc\xb0!\xe6\x80\xf4"
+    code = (
+        b"\xb9"
+        + struct.pack("<I", _KVM_ROUNDS)
+        + bytes((0xFF, 0xC9, 0x75, 0xFC, 0xB0, ord("!"), 0xE6, _GUEST_PORT, 0xF4))
+    )
     memory[_GUEST_CODE : _GUEST_CODE + len(code)] = code
     # Three levels of page tables that map the first 2 MiB onto themselves by one large page.
     for place, entry in ((0x1000, 0x2003), (0x2000, 0x3003), (0x3000, 0x83)):
@@ -79,18 +86,17 @@ def _run_guest() -> bool:
     _enter_long_mode(processor)
     run = mmap.mmap(processor, fcntl.ioctl(kvm, 0xAE04, 0))  # KVM_GET_VCPU_MMAP_SIZE
     fcntl.ioctl(processor, 0xAE80, 0)  # KVM_RUN
-    reason = struct.unpack_from("<I", run, 8)[0]
-    if reason != 2:  # KVM_EXIT_IO
+    if struct.unpack_from("<I", run, 8)[0] != _EXIT_IO:
         return False
     _direction, _size, port, _count, offset = struct.unpack_from("<BBHIQ", run, 32)
-    return bool(port == 0x80 and run[offset] == ord("!"))
+    return bool(port == _GUEST_PORT and run[offset] == ord("!"))
 
 
 def _enter_long_mode(processor: int) -> None:
     """Set the processor's registers to 64-bit mode, paging on, at the guest's code."""
     special = bytearray(312)  # struct kvm_sregs
     fcntl.ioctl(processor, 0x8138AE83, special)  # KVM_GET_SREGS
-    # base, limit, selector, type, present, dpl, db, s (not system), l (64-bit), g, avl, unusable, padding
+    # The selector, then a byte for each of: type, present, privilege, 32-bit, not system, 64-bit, granularity, spare.
     code, data = (8, 11, 1, 0, 0, 1, 1, 1, 0, 0, 0), (16, 3, 1, 0, 1, 1, 0, 1, 0, 0, 0)
     for number in range(6):  # cs, ds, es, fs, gs, ss
         struct.pack_into("<QIH10B", special, 24 * number, 0, 0xFFFFFFFF, *(data if number else code))
@@ -116,7 +122,7 @@ def _netlink_family(name: bytes) -> bool:
         netlink.settimeout(5)
         netlink.send(struct.pack("<IHHII", 16 + len(body), 16, 1, 1, 0) + body)  # to the controller, NLM_F_REQUEST
         kind = struct.unpack_from("<H", netlink.recv(65536), 4)[0]
-    return bool(kind != 2)  # NLMSG_ERROR
+    return bool(kind != _NETLINK_ERROR)
 
 
 def device_mapper() -> bool:
@@ -214,7 +220,7 @@ def distribution() -> dict[str, str]:
 
 
 def virtualization() -> str:
-    """systemd's word for the innermost virtual machine or container; `none` on hardware."""
+    """The word that systemd has for the innermost virtual machine or container; `none` on hardware."""
     try:
         found = subprocess.run(["systemd-detect-virt"], stdout=subprocess.PIPE, text=True, timeout=10, check=False)
     except OSError as error:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
 import pytest
-from crowbar_inventory.facts import SIZE_LIMIT, Capability, Distribution, FactsError, NodeFacts, parse
 from hypothesis import given
 from hypothesis import strategies as st
+
+from crowbar_inventory.facts import SIZE_LIMIT, Capability, Distribution, FactsError, NodeFacts, parse
 
 GOOD: dict[str, Any] = {
     "hostname": "node1",
@@ -106,11 +108,9 @@ def test_what_is_no_object(text: str) -> None:
 
 @given(ANYTHING | st.fixed_dictionaries({name: st.just(value) | ANYTHING for name, value in GOOD.items()}))
 def test_nothing_but_facts_errors_come_of_anything(value: object) -> None:
-    try:
-        facts = parse(json.dumps(value))
-    except FactsError as error:
-        assert error.faults
-    else:
+    text = json.dumps(value)
+    with contextlib.suppress(FactsError):
+        facts = parse(text)
         assert facts == parse(json.dumps(facts.as_mapping()))
 
 

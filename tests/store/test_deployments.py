@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -85,6 +86,25 @@ def test_a_failed_step_keeps_its_identity_and_error(store: Store) -> None:
     [ended] = store.deployments.steps(deployment.id)
     assert (ended.status, ended.identity) == (StepStatus.FAILED, "sha256:1")
     assert ended.error.endswith("x … [20000 bytes]")
+
+
+def test_what_was_begun_is_not_taken_for_done(store: Store) -> None:
+    _, [step] = begin(store, "a")
+    store.deployments.start_step(step.id, "sha256:1")
+    assert store.applied.list() == [Applied(step.key, "keystone", "a", "node1", "")]
+    store.deployments.finish_step(step.id, StepStatus.SUCCEEDED, applied=applied(step))
+    assert store.applied.list() == [applied(step)]
+    _, [again] = begin(store, "a")
+    store.deployments.start_step(again.id, "sha256:2")
+    assert store.applied.list() == [replace(applied(step), identity="")]
+    store.deployments.finish_step(again.id, StepStatus.FAILED)
+    assert store.applied.list() == [replace(applied(step), identity="")]
+
+
+def test_a_gate_changes_nothing(store: Store) -> None:
+    gate = replace(draft("gate"), kind=StepKind.GATE)
+    [step] = store.deployments.steps(store.deployments.create("", [gate]).id)
+    store.deployments.start_step(step.id, "sha256:1")
     assert store.applied.list() == []
 
 
