@@ -3,7 +3,8 @@
 
     nova-databases [--default-flavors] NODE...
 
-Every nova-manage command imports Nova for two seconds. Here it is imported once, and each command is a forked child.
+What five nova-manage commands do, each importing Nova for two seconds, is done here after one import, the three sets
+of tables at the same time.
 
 The nodes are recorded (their service, and the cell that they are in) before nova-compute first starts there. So nobody
 has to wait for their discovery; and a nova-compute that finds no record of itself opens libvirt before it handles
@@ -15,12 +16,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 import uuid
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from nova import config, context, exception, objects
-from nova.cmd import manage
 from nova.conf import CONF
+from nova.db import migration
 
 CELL = "cell1"
 NO_MESSAGES = "none:///"  # cell0 holds instances that found no node: nothing listens there
@@ -34,44 +37,67 @@ FLAVORS = [
 ]
 
 
-def start(*words: str) -> int:
-    """Start a nova-manage command in a child; its process id."""
-    pid = os.fork()
-    if pid == 0:
-        sys.argv = ["nova-manage", *words]
-        status = manage.main() or 0
-        sys.stdout.flush()
-        os._exit(status)
-    return pid
+def in_parallel(*works: Callable[[], object]) -> None:
+    """Do each in a child process; end this one if any of them failed."""
+    children = []
+    for work in works:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                work()
+                status = 0
+            except Exception:
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                os._exit(status)
+        children.append(child)
+    if any([os.waitpid(child, 0)[1] for child in children]):
+        sys.exit("The tables of Nova's databases could not be made.")
 
 
-def finish(*pids: int) -> None:
-    """Wait for all children; end this process if one of them failed."""
-    if any([os.waitpid(pid, 0)[1] for pid in pids]):
-        sys.exit("nova-manage failed")
-
-
-def record_cells(ctxt: context.RequestContext) -> objects.CellMapping:
-    """Have the two cells recorded with the addresses and passwords of nova.conf; the one that has the nodes."""
-    database, messages = CONF.database.connection, CONF.transport_url
-    url = urlsplit(database)
-    known = {cell.uuid: cell for cell in objects.CellMappingList.get_all(ctxt)}
-    cell0 = known.get(objects.CellMapping.CELL0_UUID) or objects.CellMapping(
-        ctxt, uuid=objects.CellMapping.CELL0_UUID, name="cell0"
+def cell0() -> objects.CellMapping:
+    """The cell of instances without a node, as it should be recorded. Its database is beside the other's."""
+    url = urlsplit(CONF.database.connection)
+    return objects.CellMapping(
+        uuid=objects.CellMapping.CELL0_UUID,
+        name="cell0",
+        database_connection=url._replace(path=f"{url.path}_cell0").geturl(),
+        transport_url=NO_MESSAGES,
     )
-    cell1 = next((cell for cell in known.values() if cell.name == CELL), None) or objects.CellMapping(
-        ctxt, uuid=str(uuid.uuid4()), name=CELL
+
+
+def cell1() -> objects.CellMapping:
+    """The cell that has the nodes, as it should be recorded."""
+    return objects.CellMapping(
+        uuid=str(uuid.uuid4()),
+        name=CELL,
+        database_connection=CONF.database.connection,
+        transport_url=CONF.transport_url,
     )
-    for cell, connection, transport in (
-        (cell0, url._replace(path=f"{url.path}_cell0").geturl(), NO_MESSAGES),
-        (cell1, database, messages),
-    ):
-        cell.database_connection, cell.transport_url = connection, transport
-        if cell.uuid in known:
-            cell.save()
-        else:
-            cell.create()
-    return cell1
+
+
+def make_tables() -> None:
+    """Create or upgrade the tables of the three databases."""
+
+    def of_cell0() -> None:
+        with context.target_cell(context.get_admin_context(), cell0()) as in_cell:
+            migration.db_sync(context=in_cell)
+
+    in_parallel(lambda: migration.db_sync(database="api"), migration.db_sync, of_cell0)
+
+
+def recorded(ctxt: context.RequestContext, wanted: objects.CellMapping) -> objects.CellMapping:
+    """The cell's record, made, or given the addresses and passwords of today."""
+    for known in objects.CellMappingList.get_all(ctxt):
+        if known.name == wanted.name:
+            known.database_connection, known.transport_url = wanted.database_connection, wanted.transport_url
+            known.save()
+            return known
+    new = objects.CellMapping(ctxt, **{field: getattr(wanted, field) for field in wanted.obj_what_changed()})
+    new.create()
+    return new
 
 
 def record_nodes(ctxt: context.RequestContext, cell: objects.CellMapping, nodes: list[str]) -> None:
@@ -93,9 +119,18 @@ def record_flavors(ctxt: context.RequestContext) -> None:
         return
     for name, identity, memory, processors, disk in FLAVORS:
         objects.Flavor(
-            ctxt, name=name, flavorid=identity, memory_mb=memory, vcpus=processors, root_gb=disk,
-            ephemeral_gb=0, swap=0, rxtx_factor=1.0, is_public=True, disabled=False,
-        ).create()  # fmt: skip
+            ctxt,
+            name=name,
+            flavorid=identity,
+            memory_mb=memory,
+            vcpus=processors,
+            root_gb=disk,
+            ephemeral_gb=0,
+            swap=0,
+            rxtx_factor=1.0,
+            is_public=True,
+            disabled=False,
+        ).create()
 
 
 def main() -> None:
@@ -104,13 +139,12 @@ def main() -> None:
     parser.add_argument("--default-flavors", action="store_true")
     parser.add_argument("nodes", nargs="*")
     wanted = parser.parse_args()
-    finish(start("api_db", "sync"), start("db", "sync", "--local_cell"))
-    config.parse_args(["nova-manage"])
+    config.parse_args(["nova-databases"], default_config_files=["/etc/nova/nova.conf"])
     objects.register_all()
+    make_tables()
     ctxt = context.get_admin_context()
-    cell = record_cells(ctxt)
-    finish(start("db", "sync"))  # that of cell0, now that it is known
-    record_nodes(ctxt, cell, wanted.nodes)
+    recorded(ctxt, cell0())
+    record_nodes(ctxt, recorded(ctxt, cell1()), wanted.nodes)
     if wanted.default_flavors:
         record_flavors(ctxt)
 
