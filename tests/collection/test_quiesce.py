@@ -135,6 +135,13 @@ def test_an_alias_made_at_installation_gives_way_to_the_mask_but_a_file_does_not
     assert quiesce.install(system, ["old"]) == []
 
 
+def test_an_alias_is_not_masked(system: FakeSystem) -> None:
+    quiesce.install(system, ["keystone"])
+    alias = system.at("/usr/lib/systemd/system/identity.service")
+    alias.symlink_to("keystone.service")
+    assert quiesce.units_to_mask(system, ["/usr/lib/systemd/system/identity.service"]) == []
+
+
 def test_missing_packages(system: FakeSystem) -> None:
     system.unpack("old")
     assert quiesce.missing(system, ["old", "removed", "keystone", "keystone"]) == ["keystone", "removed"]

@@ -148,8 +148,12 @@ def units_to_mask(system: System, paths: Iterable[str]) -> list[str]:
 
 
 def _names_if_started(path: Path, name: str) -> list[str]:
-    """The unit's name, if it is not a template and would be started; for a link, which is an alias, likewise."""
-    if "@" in name or not path.is_file():
+    """The unit's name, if something would start it and it is neither a template nor another's alias.
+
+    An alias needs no mask, as it cannot be loaded while its unit is masked, and had better not have one, which would
+    be in the way of enabling its unit.
+    """
+    if "@" in name or path.is_symlink() or not path.is_file():
         return []
     starts = _STARTS_ITSELF.search(path.read_text(errors="replace"))
     return [name] if starts else []
