@@ -141,7 +141,10 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Applied:
-    """What last succeeded for a role on a node: the plan's `known`. ``inputs`` maps each input to its digest."""
+    """What last succeeded for a role on a node: the plan's `known`. ``inputs`` maps each input to its digest.
+
+    An empty ``identity`` says that a step was begun and has not succeeded since: what the node holds is not known.
+    """
 
     key: str
     barclamp: str
@@ -149,6 +152,11 @@ class Applied:
     node: str
     identity: str
     inputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the step's last run succeeded."""
+        return bool(self.identity)
 
 
 @dataclass(frozen=True)

@@ -91,9 +91,13 @@ def test_a_failed_step_keeps_its_identity_and_error(store: Store) -> None:
 def test_what_was_begun_is_not_taken_for_done(store: Store) -> None:
     _, [step] = begin(store, "a")
     store.deployments.start_step(step.id, "sha256:1")
-    assert store.applied.list() == [Applied(step.key, "keystone", "a", "node1", "")]
+    [begun] = store.applied.list()
+    assert begun == Applied(step.key, "keystone", "a", "node1", "")
+    assert not begun.holds
     store.deployments.finish_step(step.id, StepStatus.SUCCEEDED, applied=applied(step))
-    assert store.applied.list() == [applied(step)]
+    [done] = store.applied.list()
+    assert done == applied(step)
+    assert done.holds
     _, [again] = begin(store, "a")
     store.deployments.start_step(again.id, "sha256:2")
     assert store.applied.list() == [replace(applied(step), identity="")]
