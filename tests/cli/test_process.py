@@ -10,15 +10,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-from crowbar.paths import StateDir
-from crowbar.services.context import open_context
-from crowbar.store.model import DeploymentStatus, StepStatus
+from crowbar.store.model import DeploymentStatus
 
-from .conftest import BARCLAMPS, CLUSTER, save_nodes
+from .conftest import BARCLAMPS, CLUSTER, Cli
 
 # The command as it is installed, but with made-up barclamps, and nodes that take SECONDS for each step.
 PROGRAM = f"""
@@ -38,16 +35,13 @@ main()
 
 
 class Crowbar:
-    """Runs the command as a process."""
+    """Runs the command as a process, on the state of ``here``, which runs it in this process."""
 
-    def __init__(self, folder: Path) -> None:
-        self.state = StateDir(folder / "state")
-        self.file = folder / "cloud.yml"
-        self.file.write_text(CLUSTER)
+    def __init__(self, here: Cli) -> None:
+        self.here = here
+        self.file = here.file(CLUSTER)
         path = os.pathsep.join(entry for entry in sys.path if entry)
-        self.environment = {**os.environ, "CROWBAR_STATE_DIR": str(self.state.root), "PYTHONPATH": path}
-        with open_context(self.state) as context:
-            save_nodes(context)
+        self.environment = {**os.environ, "CROWBAR_STATE_DIR": str(here.state.root), "PYTHONPATH": path}
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
@@ -80,77 +74,55 @@ class Crowbar:
             finally:
                 process.kill()
 
-    def statuses(self) -> dict[str, StepStatus]:
-        """Of the last deployment's steps, by key."""
-        with open_context(self.state) as context:
-            last = context.store.deployments.last()
-            assert last is not None
-            return {row.key: row.status for row in context.store.deployments.steps(last.id)}
-
 
 @pytest.fixture
-def crowbar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crowbar:
+def crowbar(cli: Cli) -> Crowbar:
     """The command with two nodes."""
-    monkeypatch.delenv("CROWBAR_DATABASE", raising=False)
-    monkeypatch.setattr("crowbar.catalog.load.barclamp_dirs", lambda: [BARCLAMPS])
-    return Crowbar(tmp_path)
+    return Crowbar(cli)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_stops_cleanly_and_the_same_command_goes_on(crowbar: Crowbar, number: signal.Signals) -> None:
-    with crowbar.deploying(30) as process:
-        process.send_signal(number)
-        out, err = process.communicate(timeout=20)
-    assert process.returncode == 130
-    assert "Traceback" not in out + err
-    assert "stopping" in out
-    assert crowbar.statuses()["base/base-node@n1"] is StepStatus.CANCELLED
-    done = crowbar.run("0", "deploy")
-    assert done.returncode == 0, done.stderr
-    assert set(crowbar.statuses().values()) == {StepStatus.SUCCEEDED}
-
-
-def test_an_interrupted_deployment_still_tells_its_steps_in_json(crowbar: Crowbar) -> None:
+def test_an_interrupt_stops_cleanly_and_the_same_command_goes_on(crowbar: Crowbar) -> None:
     with crowbar.deploying(30, "--output", "json") as process:
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=20)
     assert process.returncode == 130
+    assert "stopping" in err
+    assert "Traceback" not in err
     document = json.loads(out)
     assert document["deployment"]["status"] == "cancelled"
     assert {step["status"] for step in document["steps"]} == {"cancelled"}
+    again = crowbar.here.json("deploy", crowbar.file)
+    assert {step["status"] for step in again["steps"]} == {"succeeded"}
+
+
+def test_a_termination_stops_as_cleanly(crowbar: Crowbar) -> None:
+    with crowbar.deploying(30) as process:
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "deployment 1 cancelled" in out
+    assert "Next: crowbar deploy --resume" in err
 
 
 def test_a_killed_deployment_leaves_its_rows_and_the_next_goes_on(crowbar: Crowbar) -> None:
     with crowbar.deploying(30) as process:
         process.kill()
         process.wait(timeout=10)
-    done = crowbar.run("0", "deploy", str(crowbar.file))
-    assert done.returncode == 0, done.stderr
-    assert "Deployment 1 was interrupted" in done.stdout
-    with open_context(crowbar.state) as context:
-        assert [one.status for one in context.store.deployments.list()] == [
-            DeploymentStatus.SUCCEEDED,
-            DeploymentStatus.INTERRUPTED,
-        ]
+    assert "Deployment 1 was interrupted" in crowbar.here.ok("deploy", crowbar.file)
+    with crowbar.here.context() as context:
+        statuses = [one.status for one in context.store.deployments.list()]
+    assert statuses == [DeploymentStatus.SUCCEEDED, DeploymentStatus.INTERRUPTED]
 
 
-def test_a_second_deployment_is_refused_naming_the_first(crowbar: Crowbar) -> None:
-    with crowbar.deploying(30) as process:
-        second = crowbar.run("0", "deploy", str(crowbar.file))
-        status = json.loads(crowbar.run("status", "--output", "json").stdout)
-        assert second.returncode == 2
+def test_while_a_deployment_runs_a_second_is_refused_and_its_logs_can_be_followed(crowbar: Crowbar) -> None:
+    with crowbar.deploying(1) as process:
+        second = crowbar.here("deploy", crowbar.file)
+        assert second.exit_code == 2
         assert f"process {process.pid} holds" in second.stderr
-        assert status["running_pid"] == process.pid
-        process.send_signal(signal.SIGINT)
+        assert crowbar.here.json("status")["running_pid"] == process.pid
+        assert "front/front-server@n2 succeeded" in crowbar.here.ok("logs", "--follow")
         process.communicate(timeout=20)
-
-
-def test_logs_follow_a_deployment_to_its_end(crowbar: Crowbar) -> None:
-    with crowbar.deploying(0.3) as process:
-        followed = crowbar.run("logs", "--follow")
-        process.communicate(timeout=20)
-    assert followed.returncode == 0
-    assert "front/front-server@n2 succeeded" in followed.stdout
+    assert process.returncode == 0
 
 
 def test_a_reader_that_leaves_is_no_error(crowbar: Crowbar) -> None:
