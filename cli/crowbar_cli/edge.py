@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -24,7 +25,7 @@ _HOST_ERRNOS = {
 
 def wants_json(words: Sequence[str]) -> bool:
     """Whether a command line asks for JSON; read from the words, for it must hold where parsing them failed."""
-    return "--output=json" in words or ("--output", "json") in zip(words, words[1:], strict=False)
+    return "--output=json" in words or ("--output", "json") in pairwise(words)
 
 
 def guarded(run: Callable[[], Any], *, json: bool) -> int:

@@ -11,7 +11,7 @@ from types import FrameType
 
 @contextlib.contextmanager
 def cancelling(cancel: threading.Event, say: Callable[[str], None]) -> Iterator[None]:
-    """Within the context, the first SIGINT or SIGTERM sets ``cancel`` and says so; the second is a KeyboardInterrupt."""
+    """Within the context, the first SIGINT or SIGTERM sets ``cancel`` and says so; the second interrupts at once."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         if cancel.is_set():

@@ -49,7 +49,7 @@ _ORDER = (
 class Root(click.Group):
     """The group of all commands: listed in the order a user meets them, and with the one error edge around them."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         """The commands' names, in the order they were added."""
         return list(self.commands)
 

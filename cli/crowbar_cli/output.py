@@ -13,6 +13,8 @@ import click
 
 from crowbar_cli.options import Settings
 
+_MINUTE = 60
+
 
 def as_plain(value: Any) -> Any:
     """``value`` as JSON knows it: dataclasses as objects, times in ISO 8601, paths and enums as text."""
@@ -64,7 +66,7 @@ def note(text: str) -> None:
 
 def seconds(value: float) -> str:
     """A duration for people: ``8.2 s`` below a minute, then ``2:05`` or ``1:02:05``."""
-    if value < 60:
+    if value < _MINUTE:
         return f"{value:.1f} s"
     hours, rest = divmod(round(value), 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"

@@ -48,8 +48,8 @@ def estimated() -> Node:
 def bring_up(context: Context, packages: tuple[str, ...], proposals: Mapping[str, WantedProposal], say: Say) -> None:
     """Have the machine made (from an image with ``packages``), running, and in the store with its facts.
 
-    A machine that is there is only powered on. Raises EnvironmentFault where this host cannot, NodeError where the machine
-    does not answer.
+    A machine that is there is only powered on. Raises EnvironmentFault where this host cannot, NodeError where the
+    machine does not answer.
     """
     from crowbar.rack import ContainerMachine, Status
 
@@ -87,7 +87,7 @@ def probed(node: Node) -> dict[str, Any]:
 
     done = transport_to(node).run(["python3", "-"], stdin=probe_source(), timeout=120)
     try:
-        return parse(done.stdout.decode(errors="replace")).as_mapping()
+        return parse(done.stdout).as_mapping()
     except FactsError as error:
         raise NodeError(f"Node {node.name} did not tell what it can do: {error}.", hint="crowbar shell") from error
 

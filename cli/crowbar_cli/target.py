@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from crowbar.paths import data_dir
-
-if TYPE_CHECKING:
-    from crowbar.services.context import Context
-    from crowbar.store.model import Proposal
 
 F = TypeVar("F", bound=Callable[..., Any])
 NODE_NAME = "node1"

@@ -22,12 +22,12 @@ _SHOWN_PACKAGES = 8
 
 
 def known(context: Context) -> Node | None:
-    """This host's node, if it has been one before."""
+    """The node that this host is, if it has been one before."""
     return next((node for node in context.store.nodes.list() if node.kind is NodeKind.HOST), None)
 
 
 def described() -> Node:
-    """This host as a node, with what was found on it now."""
+    """The host as a node, with what was found on it now."""
     from crowbar_inventory.probe import facts
 
     found = facts()

@@ -19,8 +19,8 @@ _held: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())
 def deployment_lock(state: StateDir) -> Iterator[None]:
     """Hold the right to change the cloud. The kernel takes it back when this process ends, however it ends.
 
-    Who holds it may take it again further in: a command holds it from before it builds the machine, and the deployment that it
-    then starts takes it too. Raises EnvironmentFault, naming the process that holds it.
+    Who holds it may take it again further in: a command holds it from before it builds the machine, and the deployment
+    that it then starts takes it too. Raises EnvironmentFault, naming the process that holds it.
     """
     if state.lock in _held.get():
         yield

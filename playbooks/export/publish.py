@@ -22,6 +22,7 @@ class ActionModule(ActionBase):
         published = result.pop("crowbar_published", {})
         crowbar = self._templar.template(self._templar.available_variables["crowbar"])
         result["ansible_facts"] = {
-            f"crowbar_published_{crowbar['barclamp']}_{name}".replace("-", "_"): value for name, value in published.items()
+            f"crowbar_published_{crowbar['barclamp']}_{name}".replace("-", "_"): value
+            for name, value in published.items()
         }
         return result

@@ -37,16 +37,16 @@ class Cli:
     folder: Path
     applier: FakeApplier = field(default_factory=FakeApplier)
 
-    def __call__(self, *words: str | Path, input: str | None = None) -> Result:
+    def __call__(self, *words: str | Path, stdin: str | None = None) -> Result:
         """Run `crowbar WORDS`; an exception that reached the edge unexpectedly fails the test."""
-        result = CliRunner().invoke(main, ["--state-dir", str(self.state.root), *map(str, words)], input=input)
+        result = CliRunner().invoke(main, ["--state-dir", str(self.state.root), *map(str, words)], input=stdin)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
 
-    def ok(self, *words: str | Path, input: str | None = None) -> str:
+    def ok(self, *words: str | Path, stdin: str | None = None) -> str:
         """Run it, expecting exit code 0; what it printed."""
-        result = self(*words, input=input)
+        result = self(*words, stdin=stdin)
         assert result.exit_code == 0, result.output
         return result.stdout
 

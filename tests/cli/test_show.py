@@ -198,7 +198,7 @@ def test_a_proposal_from_a_file_is_what_the_file_says(cli: Cli, cluster: Path) -
     cli.ok("batch", "import", cluster)
     one = "proposals: [{barclamp: maker, attributes: {motto: new}, deployment: {elements: {maker-ring: [n2]}}}]"
     assert cli.json("proposals", "edit", "maker", "--file", cli.file(one, "one.yml"))["attributes"] == {"motto": "new"}
-    result = cli("proposals", "edit", "base", "--file", "-", input=one)
+    result = cli("proposals", "edit", "base", "--file", "-", stdin=one)
     assert result.exit_code == 2
     assert "must hold one proposal, base/default" in result.stderr
 

@@ -93,9 +93,9 @@ def _refuse_without_history(context: Context) -> None:
 
 def _ask(context: Context, target: Target, *, yes: bool) -> None:
     """Say what would change on this machine, and have it agreed to."""
+    from crowbar.services.wanted import merged
     from crowbar_cli import this_host
     from crowbar_cli.nodes import chosen_packages, previewed
-    from crowbar.services.wanted import merged
 
     with previewed(context, target) as preview:
         wanted = merged(preview.context, preview.proposals)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 
-from crowbar.store.model import Deployment, StepRow
+from crowbar.store.model import StepRow
 from crowbar_cli.progress.board import Board
 from crowbar_cli.progress.keys import key_presses
 from crowbar_cli.progress.tree import draw
@@ -40,7 +40,7 @@ class LiveWatcher(Board):
         self._console = console
         self._stack = contextlib.ExitStack()
 
-    def __enter__(self) -> LiveWatcher:
+    def __enter__(self) -> Self:
         self._stack.enter_context(key_presses(self.pressed))
         self._stack.enter_context(
             Live(

@@ -61,8 +61,8 @@ def lasted(row: StepRow, now: datetime) -> float:
 def remaining(picture: Picture) -> float | None:
     """Seconds until the deployment ends, by what its steps took earlier; None where too little is known.
 
-    A node runs one step at a time, and a step waits for what it requires: so the longest chain of steps or the busiest node,
-    whichever is longer, decides. A step that was never timed counts as the mean of those that were.
+    A node runs one step at a time, and a step waits for what it requires: so the longest chain of steps or the busiest
+    node, whichever is longer, decides. A step that was never timed counts as the mean of those that were.
     """
     open_rows = {key: row for key, row in picture.rows.items() if row.status not in DONE}
     known = [picture.expected[key] for key in open_rows if key in picture.expected]

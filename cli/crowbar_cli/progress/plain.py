@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from crowbar.store.model import Deployment, StepRow, StepStatus
 from crowbar_cli.output import seconds
@@ -47,7 +47,7 @@ class PlainWatcher(Board):
         self._closed = threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="progress", daemon=True)
 
-    def __enter__(self) -> PlainWatcher:
+    def __enter__(self) -> Self:
         self._ticker.start()
         return self
 

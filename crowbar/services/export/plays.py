@@ -1,4 +1,4 @@
-"""The playbook, the inventory and the hosts' variables of an exported project. Pure: from what is wanted to plain data."""
+"""The playbook, inventory and hosts' variables of an exported project. Pure: from what is wanted to plain data."""
 
 from __future__ import annotations
 

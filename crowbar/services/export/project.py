@@ -22,7 +22,8 @@ from crowbar.store.model import Node, NodeKind
 if TYPE_CHECKING:
     from crowbar.services.context import Context
 
-PASSWORD_FILE = ".vault-password"
+VAULT_KEY_FILE = ".vault-password"
+_SSH_PORT = 22
 _COLLECTION = Path("collections") / "ansible_collections" / "crowbar" / "node"
 _IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", "tests", ".ansible")
 _README = """\
@@ -92,7 +93,7 @@ def _refuse_same_names(barclamps: Iterable[Barclamp]) -> None:
 
 
 def _write_project(folder: Path, project: Project, nodes: Iterable[Node], *, asked: bool) -> None:
-    password = "" if asked else f", with the password in `{PASSWORD_FILE}`"
+    password = "" if asked else f", with the password in `{VAULT_KEY_FILE}`"
     _write(folder / "README.md", _README.format(password=password))
     _write(folder / "site.yml", to_yaml(project.plays, "The cloud, in dependency order."))
     _write(folder / "inventory.yml", to_yaml(project.inventory))
@@ -100,20 +101,20 @@ def _write_project(folder: Path, project: Project, nodes: Iterable[Node], *, ask
         _write(folder / "host_vars" / f"{host}.yml", to_yaml(values, f"What each role sees on {host}."))
     _write(folder / "known_hosts", "".join(_known_host(node) for node in nodes))
     _write(folder / "ansible.cfg", _configuration(asked=asked))
-    _write(folder / ".gitignore", f"/{PASSWORD_FILE}\n")
+    _write(folder / ".gitignore", f"/{VAULT_KEY_FILE}\n")
 
 
 def _known_host(node: Node) -> str:
     if node.kind is NodeKind.HOST or not node.host_key:
         return ""
-    where = node.address if node.ssh_port == 22 else f"[{node.address}]:{node.ssh_port}"
+    where = node.address if node.ssh_port == _SSH_PORT else f"[{node.address}]:{node.ssh_port}"
     return f"{where} {node.host_key}\n"
 
 
 def _configuration(*, asked: bool) -> str:
     lines = ["[defaults]", "inventory = inventory.yml", "roles_path = roles", "collections_path = collections"]
     if not asked:
-        lines.append(f"vault_password_file = {PASSWORD_FILE}")
+        lines.append(f"vault_password_file = {VAULT_KEY_FILE}")
     # Pipelining keeps modules' arguments, secrets among them, out of files on the hosts.
     lines += ["", "[connection]", "pipelining = True", "", "[ssh_connection]"]
     lines += ["ssh_args = -o UserKnownHostsFile=known_hosts -o ControlMaster=auto -o ControlPersist=60s", ""]
@@ -125,7 +126,7 @@ def _write_vault(context: Context, folder: Path, owners: set[str], password: str
 
     if not password:
         password = secrets.token_urlsafe(32)
-        _write(folder / PASSWORD_FILE, f"{password}\n")
+        _write(folder / VAULT_KEY_FILE, f"{password}\n")
     store = context.store.secrets
     values = {str(ref): store.value(ref) for ref in store.refs() if ref.owner in owners}
     vault = VaultLib([("default", VaultSecret(password.encode()))])

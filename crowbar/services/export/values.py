@@ -1,4 +1,4 @@
-"""Variables as Ansible reads them from YAML: references become templates, and text that only looks like one stays text."""
+"""Variables as Ansible reads them: references become templates, and text that only looks like one stays text."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ _LOOKS_LIKE_A_TEMPLATE = ("{{", "{%", "{#")
 class Unsafe(str):
     """Text that Ansible must not template."""
 
+    __slots__ = ()
+
 
 class _Dumper(yaml.SafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, _data: Any) -> bool:
         """Write everything out: a file for people has no anchors."""
         return True
 

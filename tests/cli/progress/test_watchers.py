@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -116,9 +118,7 @@ def test_the_board_may_be_told_and_read_by_many_threads() -> None:
 
 
 def test_the_live_tree_on_a_terminal() -> None:
-    console = Console(
-        width=80, height=30, force_terminal=True, color_system=None, record=True, file=open(os.devnull, "w")
-    )  # noqa: SIM115  # closed by the line below the block
+    console = Console(width=80, height=30, force_terminal=True, color_system=None, record=True, file=io.StringIO())
     with LiveWatcher(console) as watcher:
         watcher.planned(plan_of(ROWS), ROWS, {})
         watcher.pressed("l")
@@ -129,7 +129,6 @@ def test_the_live_tree_on_a_terminal() -> None:
         assert not watcher.lines_shown
         watcher.finished(ended(), ROWS)
     shown = console.export_text()
-    console.file.close()
     assert "note: cinder keeps volumes in files: no device-mapper" in shown
     assert "Deployment 3 succeeded" in shown
 
@@ -154,7 +153,7 @@ def test_keys_are_read_from_a_terminal_that_is_then_as_it_was(monkeypatch: pytes
 
 
 def test_without_a_terminal_no_keys_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    with open(os.devnull) as nothing:
+    with Path(os.devnull).open() as nothing:
         monkeypatch.setattr("sys.stdin", nothing)
-        with key_presses(lambda key: pytest.fail(key)):
+        with key_presses(pytest.fail):
             pass
