@@ -57,5 +57,7 @@ def test_the_installed_wheel_runs_from_its_own_files(installed: Path) -> None:
     assert _crowbar(installed, "--version").split()[-1] == "0.1.0"
     assert "keystone" in _crowbar(installed, "barclamps", "list")
     code = "import crowbar; print(crowbar.__file__)"
-    done = subprocess.run([installed / "bin" / "python", "-c", code], cwd="/", capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [installed / "bin" / "python", "-c", code], cwd="/", capture_output=True, text=True, check=True
+    )
     assert done.stdout.startswith(str(installed))

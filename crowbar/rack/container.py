@@ -40,7 +40,12 @@ class ContainerMachine:
 
     @classmethod
     def create(
-        cls, folder: Path, image: Path, *, routes: Sequence[str] = (), devices: Sequence[str] = (),
+        cls,
+        folder: Path,
+        image: Path,
+        *,
+        routes: Sequence[str] = (),
+        devices: Sequence[str] = (),
         domain: str = "crowbar.internal",
     ) -> ContainerMachine:
         """Make a machine whose disk stands on the root folder ``image``; it is not started.
@@ -57,7 +62,9 @@ class ContainerMachine:
         wanted = [IPv4Network(route) for route in routes]
         used = subnet.host_networks()
         subnet.check_routes(wanted, used)
-        record = Record(str(image.resolve()), str(subnet.free_subnet(used, wanted)), tuple(routes), tuple(devices), domain)
+        record = Record(
+            str(image.resolve()), str(subnet.free_subnet(used, wanted)), tuple(routes), tuple(devices), domain
+        )
         machine._make(record)
         return machine
 
@@ -66,7 +73,9 @@ class ContainerMachine:
         """The machine that was made in that folder. Raises EnvironmentFault if there is none."""
         machine = cls(folder)
         if machine.status() in (Status.ABSENT, Status.INCOMPLETE):
-            raise EnvironmentFault(f"There is no machine in {folder}.", hint="`crowbar deploy --single-node` makes one.")
+            raise EnvironmentFault(
+                f"There is no machine in {folder}.", hint="`crowbar deploy --single-node` makes one."
+            )
         return machine
 
     def _make(self, record: Record) -> None:
@@ -136,7 +145,7 @@ class ContainerMachine:
         network.up(self.names, self.record)
         console = self.folder / "console.log"
         if not self._runs():
-            launch.clean(self.names)
+            launch.clean(self.names, self.folder / "root")
             root = disk.mount(self.folder, Path(self.record.image))
             launch.launch(self.names, self.record, root, console)
         begun = time.monotonic()
@@ -149,16 +158,18 @@ class ContainerMachine:
     def stop(self, timeout: float = STOP_TIMEOUT) -> None:
         """Shut down in order; after ``timeout`` seconds, cut the power."""
         processes.send(self.names.machine, signal.SIGTERM)
-        if not self._wait_ended(timeout):
-            processes.send(self.names.machine, signal.SIGKILL)
-            self._wait_ended(timeout)
-        launch.clean(self.names)
+        self._wait_ended(timeout)
+        self.kill()
 
     def kill(self) -> None:
         """Cut the power: every process ends at once, as by SIGKILL."""
-        processes.send(self.names.machine, signal.SIGKILL)
-        self._wait_ended(STOP_TIMEOUT)
-        launch.clean(self.names)
+        until = time.monotonic() + STOP_TIMEOUT
+        # More than once: one that is being launched becomes another program under our hands.
+        while processes.send(self.names.machine, signal.SIGKILL) or self._runs():
+            if time.monotonic() > until:
+                raise NodeError(f"The machine {self.name} cannot be ended.", hint="See `ps` for a process in state D.")
+            time.sleep(0.02)
+        launch.clean(self.names, self.folder / "root")
 
     def destroy(self) -> None:
         """Take it away without a trace, however much of it there is. Its data is lost."""
@@ -181,10 +192,7 @@ class ContainerMachine:
     def _runs(self) -> bool:
         return processes.find(self.names.machine) is not None
 
-    def _wait_ended(self, timeout: float) -> bool:
+    def _wait_ended(self, timeout: float) -> None:
         until = time.monotonic() + timeout
-        while self._runs():
-            if time.monotonic() > until:
-                return False
+        while self._runs() and time.monotonic() < until:
             time.sleep(0.05)
-        return True

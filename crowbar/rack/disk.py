@@ -24,7 +24,8 @@ def mount(folder: Path, image: Path) -> Path:
         return root
     if not image.is_dir():
         raise EnvironmentFault(
-            f"The image {image} that the machine {folder.name} stands on is gone.", hint="`crowbar destroy`, then deploy."
+            f"The image {image} that the machine {folder.name} stands on is gone.",
+            hint="`crowbar destroy`, then deploy.",
         )
     layers = f"lowerdir={image},upperdir={folder / 'upper'},workdir={folder / 'work'}"
     try:

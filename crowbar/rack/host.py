@@ -11,8 +11,14 @@ from pathlib import Path
 
 from crowbar.errors import EnvironmentFault
 
-_TOOLS = {"systemd-nspawn": "systemd-container", "ip": "iproute2", "nft": "nftables", "ssh": "openssh-client",
-          "mount": "mount", "setsid": "util-linux"}
+_TOOLS = {
+    "systemd-nspawn": "systemd-container",
+    "ip": "iproute2",
+    "nft": "nftables",
+    "ssh": "openssh-client",
+    "mount": "mount",
+    "setsid": "util-linux",
+}
 
 
 def run(*argv: str, stdin: str = "") -> str:

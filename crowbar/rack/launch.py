@@ -12,6 +12,7 @@ from crowbar.errors import EnvironmentFault
 from crowbar.rack.host import run, runs_systemd, tried
 from crowbar.rack.record import Names, Record
 
+_NSPAWN = Path("/run/systemd/nspawn")
 # Each machine in a cgroup of its own: systemd-nspawn would put all of them into one otherwise.
 _JOIN = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs" || exit 1; shift; done; shift; exec "$@"'
 
@@ -40,8 +41,14 @@ def launch(names: Names, record: Record, root: Path, console: Path) -> None:
     """Start the machine and return at once. What it prints goes to the file ``console``. Raises EnvironmentFault."""
     argv = nspawn(names, record, root)
     if runs_systemd():
-        properties = ("Delegate=yes", "KillMode=mixed", "TimeoutStopSec=60", "TasksMax=infinity",
-                      f"StandardOutput=append:{console}", f"StandardError=append:{console}")
+        properties = (
+            "Delegate=yes",
+            "KillMode=mixed",
+            "TimeoutStopSec=60",
+            "TasksMax=infinity",
+            f"StandardOutput=append:{console}",
+            f"StandardError=append:{console}",
+        )
         options = [f"--property={setting}" for setting in properties]
         run("systemd-run", "--quiet", "--collect", f"--unit={names.unit}", *options, "--", *argv)
         return
@@ -55,15 +62,22 @@ def launch(names: Names, record: Record, root: Path, console: Path) -> None:
         raise EnvironmentFault(f"systemd-nspawn could not be started; see {console}.")
 
 
-def clean(names: Names) -> None:
-    """Kill whatever is left in the machine's cgroup, and remove what systemd-nspawn and we made on the host for it."""
+def clean(names: Names, root: Path) -> None:
+    """Kill whatever is left in the machine's cgroup, and remove what systemd-nspawn and we made on the host for it.
+
+    ``root`` is where its disk is mounted, if it is.
+    """
     if runs_systemd():
         tried("systemctl", "kill", "--signal=KILL", f"{names.unit}.service")
+        tried("systemctl", "stop", f"{names.unit}.service")
         tried("systemctl", "reset-failed", f"{names.unit}.service")
     for root in _hierarchies():
         _remove_cgroup(root / names.unit)
     with suppress(OSError):
-        Path("/run/systemd/nspawn/propagate", names.machine).rmdir()
+        (_NSPAWN / "propagate" / names.machine).rmdir()
+    if root.is_mount():
+        place = root.stat()
+        (_NSPAWN / "locks" / f"inode-{place.st_dev}:{place.st_ino}").unlink(missing_ok=True)
 
 
 def _remove_cgroup(folder: Path, timeout: float = 10) -> None:
@@ -71,11 +85,11 @@ def _remove_cgroup(folder: Path, timeout: float = 10) -> None:
     until = time.monotonic() + timeout
     while folder.is_dir():
         members = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
-        for member in reversed(sorted(members)):
-            pids = (member / "cgroup.procs").read_text().split()
-            if pids:
-                tried("kill", "-KILL", *pids)
-            with suppress(OSError):  # a process has not quite ended
+        for member in sorted(members, reverse=True):
+            with suppress(OSError):  # a process has not quite ended, or systemd has removed it meanwhile
+                pids = (member / "cgroup.procs").read_text().split()
+                if pids:
+                    tried("kill", "-KILL", *pids)
                 member.rmdir()
         if not folder.is_dir():
             return

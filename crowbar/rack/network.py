@@ -39,7 +39,7 @@ def up(names: Names, record: Record) -> None:
     Raises EnvironmentFault with the words of `ip` or `nft`.
     """
     bridge = names.bridge
-    if not Path("/sys/class/net", bridge).exists():
+    if not tried("ip", "link", "show", bridge):
         run("ip", "link", "add", bridge, "type", "bridge")
     run("ip", "link", "set", bridge, "addrgenmode", "none", "up")
     run("ip", "address", "replace", f"{record.gateway}/24", "dev", bridge)

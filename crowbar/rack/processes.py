@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+_PROGRAMS = frozenset({"systemd-nspawn", "sh", "setsid"})  # `launch` comes to the first by the others
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -21,7 +22,7 @@ class Usage:
 
 
 def find(machine: str) -> int | None:
-    """The process id of the machine's systemd-nspawn, run by root; None if it does not run."""
+    """The process id of the machine's systemd-nspawn, or of what is about to become it; None if it does not run."""
     for folder in _PROC.iterdir():
         if folder.name.isdecimal() and _is_machine(folder, machine):
             return int(folder.name)
@@ -34,8 +35,11 @@ def _is_machine(folder: Path, machine: str) -> bool:
         owner = folder.stat().st_uid
     except OSError:  # it has ended since
         return False
-    program = os.path.basename(words[0])
-    return owner == 0 and program == b"systemd-nspawn" and f"--machine={machine}".encode() in words
+    return (
+        owner == 0
+        and Path(words[0].decode(errors="replace")).name in _PROGRAMS
+        and f"--machine={machine}".encode() in words
+    )
 
 
 def send(machine: str, number: signal.Signals) -> bool:

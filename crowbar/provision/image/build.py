@@ -21,8 +21,13 @@ from crowbar.provision.image.spec import QUIESCE, ImageSpec, Supply, host_supply
 SPACE_NEEDED = 6 * 2**30  # a root with all of OpenStack is 2.7 GiB, its packages 0.5 GiB; the rest is the node's
 _PARTIAL = "partial-"
 _MANIFEST = "image.json"
-_TOOLS = {"mmdebstrap": "mmdebstrap", "/usr/lib/apt/apt-helper": "apt", "unshare": "util-linux", "chroot": "coreutils",
-          "dpkg-architecture": "dpkg-dev"}
+_TOOLS = {
+    "mmdebstrap": "mmdebstrap",
+    "/usr/lib/apt/apt-helper": "apt",
+    "unshare": "util-linux",
+    "chroot": "coreutils",
+    "dpkg-architecture": "dpkg-dev",
+}
 
 
 @dataclass(frozen=True)
@@ -115,11 +120,15 @@ def _write_inputs(partial: Path, cache: Path, supply: Supply) -> Inputs:
 def _quiesce(root: Path) -> int:
     installed = subprocess.run(
         ["dpkg-query", f"--admindir={root}/var/lib/dpkg", "-W", "-f", "${Package}\\n"],
-        capture_output=True, text=True, check=True,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.split()
     done = subprocess.run(
         [sys.executable, str(QUIESCE), "--root", str(root), "--mask-only", *installed],
-        capture_output=True, text=True, check=False,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         raise EnvironmentFault(f"The units of the node image could not be masked: {done.stderr.strip()}")
@@ -136,7 +145,9 @@ def _built_for(spec: ImageSpec, images_dir: Path) -> Image | None:
 
 def _remove_partial(images_dir: Path) -> None:
     for path in images_dir.glob(f"{_PARTIAL}*"):
-        mounted = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f" {path.resolve()}/" in line]
+        mounted = [
+            line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f" {path.resolve()}/" in line
+        ]
         if mounted:  # never delete through a mount
             raise EnvironmentFault(f"Something is mounted below {path}.", hint=f"Unmount it, then delete {path}.")
         shutil.rmtree(path)

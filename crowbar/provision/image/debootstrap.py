@@ -60,7 +60,7 @@ def command(packages: Iterable[str], release: str, inputs: Inputs) -> list[str]:
         "--skip=essential/unlink",
         '--aptopt=Apt::Install-Recommends "false"',
         f"--aptopt={inputs.settings}",
-        f"--aptopt=Dir::Etc::Netrc \"{inputs.logins}\"",
+        f'--aptopt=Dir::Etc::Netrc "{inputs.logins}"',
         "--dpkgopt=force-unsafe-io",
         release,
         str(inputs.root),

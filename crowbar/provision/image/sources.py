@@ -104,8 +104,11 @@ def for_release(sources: Iterable[Source], *, host: str, release: str) -> list[S
     """
     renamed = {suite: release for suite in (host, "stable", "oldstable", release)}
     renamed |= {f"{suite}-updates": f"{new}-updates" for suite, new in renamed.items()}
-    security = {f"{suite}{end}": f"{release}-security" for suite in (host, "stable", "oldstable", release)
-                for end in ("-security", "/updates")}
+    security = {
+        f"{suite}{end}": f"{release}-security"
+        for suite in (host, "stable", "oldstable", release)
+        for end in ("-security", "/updates")
+    }
     found: dict[tuple[str, str], Source] = {}
     for source in sources:
         suite = (renamed | security).get(source.suite.rstrip("/"))
