@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.crowbar.node.plugins.module_utils import process, systemd
+from ansible_collections.crowbar.node.plugins.modules import units
 
 from . import fake_systemctl
 from .conftest import Run
@@ -62,12 +63,12 @@ def test_a_changed_file_restarts_the_unit_that_reads_it_and_no_other(
     machine.set(api={"file": "enabled"}, worker={"file": "enabled"})
     config = tmp_path / "api.conf"
     config.write_text("1")
-    units = [{"name": "api", "config": [f"{tmp_path}/*.conf"]}, {"name": "worker"}]
-    run_module("units", {"units": units})
+    wanted = [{"name": "api", "config": [f"{tmp_path}/*.conf"]}, {"name": "worker"}]
+    run_module("units", {"units": wanted})
     config.write_text("2")
-    assert run_module("units", {"units": units})["actions"] == ["restart api.service"]
+    assert run_module("units", {"units": wanted})["actions"] == ["restart api.service"]
     config.write_text("2")
-    assert run_module("units", {"units": units})["actions"] == []
+    assert run_module("units", {"units": wanted})["actions"] == []
 
 
 def test_a_unit_that_the_machine_started_is_restarted_only_if_its_files_are_newer(
@@ -94,6 +95,20 @@ def test_a_change_of_the_unit_s_own_file_counts(tmp_path: Path, machine: Machine
     machine.set(api={**machine["api"], "stale": True})
     assert run_module("units", {"units": [{"name": "api"}]})["actions"] == ["restart api.service"]
     assert machine["api"]["stale"] is False
+
+
+def test_systemd_reads_its_files_when_one_changed_that_no_unit_here_is_defined_by(
+    tmp_path: Path, machine: Machine, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(units, "_OWN_UNITS", f"{tmp_path}/etc/")
+    (tmp_path / "etc").mkdir()
+    machine.set(look={"file": "enabled"}, work={})
+    run_module("units", {"units": [{"name": "look"}]})
+    for text, reloaded in (("1", True), ("1", False), ("2", True)):
+        (tmp_path / "etc" / "work.service").write_text(text)
+        machine.set(look=machine["look"], work={"stale": True})
+        run_module("units", {"units": [{"name": "look"}]})
+        assert machine["work"]["stale"] is not reloaded
 
 
 def test_a_stopped_unit_is_masked_so_that_no_other_starts_it(machine: Machine, run_module: Run) -> None:

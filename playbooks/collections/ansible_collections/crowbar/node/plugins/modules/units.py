@@ -118,13 +118,26 @@ class Units:
         absent = [name for name in self.started if known[name].load == "not-found"]
         if absent and not self._check_mode:
             raise systemd.SystemdError(f"There is no unit {', '.join(absent)} on this node.")
-        if any(unit.stale for unit in known.values()) and not self._check_mode:
-            systemd.call("daemon-reload")
+        if not self._check_mode and self._reload(known):
             known = systemd.show(names)
         off = [unit["name"] for unit in self._wanted if unit["state"] == "started" and unit["enabled"] is False]
         self._do("disable", [name for name in off if known[name].file == "enabled"])
         self._do("enable", [name for name in self.started if name not in off and known[name].file == "disabled"])
         return known
+
+    def _reload(self, known: Mapping[str, systemd.Unit]) -> bool:
+        """Have systemd read its files if they are not what it knows; whether that was so.
+
+        Systemd tells it of the units we ask for, but those may start others, as a timer does its service: so our own
+        unit files are looked at too.
+        """
+        own = [str(path) for path in digests.matching([f"{_OWN_UNITS}**/*"]) if not path.is_symlink()]
+        digest = digests.of_files(own)
+        stale = digest != self._stamps.read("daemon-reload") or any(unit.stale for unit in known.values())
+        if stale:
+            systemd.call("daemon-reload")
+            self._stamps.write("daemon-reload", digest)
+        return stale
 
     def _start(self, unit: systemd.Unit, config: Sequence[str]) -> None:
         patterns = [*config, *unit.paths]
