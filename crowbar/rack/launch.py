@@ -52,7 +52,7 @@ def launch(names: Names, record: Record, root: Path, console: Path) -> None:
         options = [f"--property={setting}" for setting in properties]
         run("systemd-run", "--quiet", "--collect", f"--unit={names.unit}", *options, "--", *argv)
         return
-    folders = [root / names.unit for root in _hierarchies()]
+    folders = [hierarchy / names.unit for hierarchy in _hierarchies()]
     for folder in folders:
         folder.mkdir(exist_ok=True)
     with console.open("ab") as output:
@@ -71,8 +71,8 @@ def clean(names: Names, root: Path) -> None:
         tried("systemctl", "kill", "--signal=KILL", f"{names.unit}.service")
         tried("systemctl", "stop", f"{names.unit}.service")
         tried("systemctl", "reset-failed", f"{names.unit}.service")
-    for root in _hierarchies():
-        _remove_cgroup(root / names.unit)
+    for hierarchy in _hierarchies():
+        _remove_cgroup(hierarchy / names.unit)
     with suppress(OSError):
         (_NSPAWN / "propagate" / names.machine).rmdir()
     if root.is_mount():

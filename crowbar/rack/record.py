@@ -76,4 +76,4 @@ class Record:
         """The record in that file."""
         fields = json.loads(path.read_text(encoding="utf-8"))
         lists = {name: tuple(fields.pop(name)) for name in ("routes", "devices")}
-        return cls(**fields, **lists)
+        return cls(**(fields | lists))

@@ -28,7 +28,7 @@ class Access:
         self.known_hosts.write_text(f"{self.address} {host_key}\n", encoding="utf-8")
 
     def argv(self, words: Sequence[str] = (), *, tty: bool = False) -> list[str]:
-        """ssh's argument vector for a command, or a shell."""
+        """The argument vector of ssh for a command, or a shell."""
         options = {
             "IdentityFile": self.key,
             "IdentitiesOnly": "yes",

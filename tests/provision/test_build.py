@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -15,7 +15,12 @@ from crowbar.provision.image.sources import Source
 from crowbar.provision.image.spec import Supply
 
 SPEC = ImageSpec(("keystone",))
-Usage = namedtuple("Usage", "total used free")
+
+
+class Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
 
 
 def _supply(digest: str) -> Supply:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.machine
 
 
 def test_nothing_starts_by_itself(small_image: Path) -> None:
-    assert os.readlink(small_image / "etc/systemd/system/memcached.service") == "/dev/null"
+    assert (small_image / "etc/systemd/system/memcached.service").readlink() == Path("/dev/null")
     assert not (small_image / "etc/systemd/system/ssh.service").exists()
     assert not (small_image / "usr/sbin/policy-rc.d").exists()
 

@@ -1,4 +1,4 @@
-"""The node's operating system: a Debian root with the packages of the chosen barclamps, built once, content-addressed."""
+"""The node's operating system: a Debian root with the chosen barclamps' packages, built once, content-addressed."""
 
 from crowbar.provision.image.build import Image, build_image
 from crowbar.provision.image.spec import BASE_PACKAGES, ImageSpec

@@ -41,7 +41,7 @@ def find_archives(candidates: Sequence[Source], release: str) -> list[Archive]:
         tried = ", ".join(sorted({source.uri for source in candidates})) or "none is configured"
         raise EnvironmentFault(
             f"No package archive of this host has Debian {release} (tried: {tried}).",
-            hint="Add a Debian archive to /etc/apt/sources.list.d; Crowbar takes the nodes' packages from the same mirror.",
+            hint="Add a Debian archive to /etc/apt/sources.list.d: the nodes' packages come from the same mirror.",
         )
     return debian
 
@@ -58,7 +58,7 @@ def _probe(source: Source) -> Archive | None:
         return None
     raise EnvironmentFault(
         f"The package mirror cannot be reached: {said or f'apt-helper ended with {done.returncode}'}",
-        hint=f"Check the network, and the proxy in /etc/apt/apt.conf.d: `apt-get update` must work ({source.release_url}).",
+        hint=f"Check the network and the proxy in /etc/apt: APT must be able to fetch {source.release_url}.",
     )
 
 

@@ -179,6 +179,6 @@ def _check_space(images_dir: Path) -> None:
     free = shutil.disk_usage(images_dir).free
     if free < SPACE_NEEDED:
         raise EnvironmentFault(
-            f"{images_dir} has {free / 2**30:.1f} GiB free; a node image and its node need {SPACE_NEEDED / 2**30:.0f} GiB.",
-            hint=f"Free space there (old images below {images_dir} may be deleted), or set CROWBAR_STATE_DIR elsewhere.",
+            f"{images_dir} has {free / 2**30:.1f} GiB free; an image and its node need {SPACE_NEEDED / 2**30:.0f} GiB.",
+            hint=f"Delete old images below {images_dir}, or set CROWBAR_STATE_DIR to a folder with more space.",
         )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from crowbar.errors import EnvironmentFault
 
@@ -76,7 +77,7 @@ class Counter:
     total: int = 0
     seen: dict[str, int] = field(default_factory=lambda: {"Get:": 0, "Unpacking ": 0, "Setting up ": 0})
 
-    _WORDS = {"Get:": "downloaded", "Unpacking ": "unpacked", "Setting up ": "configured"}
+    _WORDS: ClassVar = {"Get:": "downloaded", "Unpacking ": "unpacked", "Setting up ": "configured"}
 
     def read(self, line: str) -> None:
         """Take one line in; tells the progress at every hundredth package."""

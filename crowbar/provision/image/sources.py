@@ -102,7 +102,7 @@ def for_release(sources: Iterable[Source], *, host: str, release: str) -> list[S
     ``-updates`` and ``-security`` (backports, a third party's own) are left out, and the base suite's archives
     are also asked for ``-updates``: a host that has none configured is no reason to miss fixes.
     """
-    renamed = {suite: release for suite in (host, "stable", "oldstable", release)}
+    renamed = dict.fromkeys((host, "stable", "oldstable", release), release)
     renamed |= {f"{suite}-updates": f"{new}-updates" for suite, new in renamed.items()}
     security = {
         f"{suite}{end}": f"{release}-security"
