@@ -24,9 +24,11 @@ from ansible.playbook.role.include import RoleInclude
 from ansible.playbook.task import Task
 from ansible.plugins.loader import action_loader, init_plugin_loader
 from ansible.template import Templar
+from ansible.utils.collection_loader import AnsibleCollectionConfig
 from ansible.vars.manager import VariableManager
 
-init_plugin_loader([os.environ["ANSIBLE_COLLECTIONS_PATH"]])
+if not AnsibleCollectionConfig.collection_finder:  # other tests need it too, and it may be done but once
+    init_plugin_loader([os.environ["ANSIBLE_COLLECTIONS_PATH"]])
 
 
 def rendered_files(role: Path, variables: Mapping[str, Any]) -> dict[str, str]:
