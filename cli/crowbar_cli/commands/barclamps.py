@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from crowbar.catalog.model import Barclamp
 
 
-@click.group()
+@click.group(short_help="What can be installed; add your own.")
 @common
 def barclamps() -> None:
     """List and show barclamps; make and check one of your own.

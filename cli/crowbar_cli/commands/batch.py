@@ -12,7 +12,7 @@ from crowbar_cli.output import note, show_json
 from crowbar_cli.session import opened
 
 
-@click.group()
+@click.group(short_help="Cluster files, written and read.")
 @common
 def batch() -> None:
     """Write the proposals to a cluster file, or take them from one.

@@ -8,7 +8,7 @@ from click.shell_completion import get_completion_class
 from crowbar_cli.options import common
 
 
-@click.command()
+@click.command(short_help="Have your shell complete commands.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @common
 @click.pass_context

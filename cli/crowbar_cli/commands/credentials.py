@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crowbar.services.context import Context
 
 
-@click.command()
+@click.command(short_help="Where to log in, and with what.")
 @click.option("--show", "reveal", is_flag=True, help="Show the passwords too.")
 @click.option(
     "--write",

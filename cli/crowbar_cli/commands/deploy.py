@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from crowbar.store.model import Deployment, DeploymentStatus, StepRow, StepStatus
+from crowbar_cli.asking import agree
 from crowbar_cli.edge import INTERRUPTED
 from crowbar_cli.options import Settings, common
 from crowbar_cli.output import note, show_json
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _EXIT_CODES = {DeploymentStatus.SUCCEEDED: 0, DeploymentStatus.CANCELLED: INTERRUPTED}
 
 
-@click.command()
+@click.command(short_help="Make it so.")
 @target_options
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before this machine itself is changed.")
 @click.option("--reapply", is_flag=True, help="Run every step, also those that have nothing to do.")
@@ -103,7 +104,7 @@ def _ask(context: Context, target: Target, *, yes: bool) -> None:
     for line in changes:
         note(line)
     if not yes:
-        click.confirm("Install the cloud on this machine?", abort=True, err=True)
+        agree("Install the cloud on this machine?")
 
 
 def _show(settings: Settings, context: Context, deployment: Deployment, rows: Sequence[StepRow]) -> None:

@@ -12,7 +12,7 @@ from crowbar_cli.session import opened
 from crowbar_cli.steps import row_document, took, why
 
 
-@click.group()
+@click.group(short_help="What was done, and how it went.")
 @common
 def deployments() -> None:
     """List earlier deployments, or show the steps of one."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from crowbar_cli.asking import agree
 from crowbar_cli.options import Settings, common
 from crowbar_cli.output import note, show_json
 from crowbar_cli.session import opened
 
 
-@click.command()
+@click.command(short_help="Take the container machine away.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option(
     "--images", is_flag=True, help="Remove the built images too: the next deployment downloads and builds anew."
@@ -31,7 +32,7 @@ def destroy(settings: Settings, yes: bool, images: bool) -> None:
 
     with opened(settings, warn=False) as context, deployment_lock(settings.state):
         if not yes:
-            click.confirm("Remove the container machine and all that is in its cloud?", abort=True, err=True)
+            agree("Remove the container machine and all that is in its cloud?")
         removed = remove(context)
         if images:
             remove_images(context)

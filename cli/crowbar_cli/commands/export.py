@@ -11,7 +11,7 @@ from crowbar_cli.output import note, show_json
 from crowbar_cli.session import opened
 
 
-@click.command()
+@click.command(short_help="The cluster as an Ansible project.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
     "--ask-vault-password",

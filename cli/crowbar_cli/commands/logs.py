@@ -9,7 +9,7 @@ from crowbar_cli.output import as_plain
 from crowbar_cli.session import opened
 
 
-@click.command()
+@click.command(short_help="What happened, line by line.")
 @click.option("--deployment", "number", type=int, help="The deployment's number.  [default: the last one]")
 @click.option("--step", "key", metavar="KEY", help="Only this step, such as keystone/keystone-server@node1.")
 @click.option("--follow", "-f", is_flag=True, help="Go on with what happens from now, until the deployment ends.")

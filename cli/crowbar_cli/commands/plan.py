@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from crowbar.engine.plan import Plan
 
 
-@click.command()
+@click.command(short_help="What a deployment would do, and why.")
 @target_options
 @click.option("--reapply", is_flag=True, help="Plan as `deploy --reapply` does: every step runs.")
 @common

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@click.group()
+@click.group(short_help="What is wanted of each barclamp.")
 @common
 def proposals() -> None:
     """Make, look at and change proposals: the wanted attributes of a barclamp and the nodes of its roles.

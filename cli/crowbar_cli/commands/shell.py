@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from crowbar.store.model import Node
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(short_help="A shell in the cloud.", context_settings={"ignore_unknown_options": True})
 @click.option("--node", "name", help="The node, by name or alias.  [default: the only one]")
 @click.option("--openstack", is_flag=True, help="A shell on this host, with OpenStack's clients logged in as admin.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)

@@ -9,7 +9,7 @@ from crowbar_cli.output import seconds, show_json, table, when
 from crowbar_cli.session import opened
 
 
-@click.command()
+@click.command(short_help="How the cloud stands.")
 @common
 @click.pass_obj
 def status(settings: Settings) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DASHBOARD = "dashboard"
 
 
-@click.command()
+@click.command(short_help="Check the cloud with real clients.")
 @click.option(
     "--screenshots", type=click.Path(path_type=Path, file_okay=False), help="Keep pictures of the Dashboard here."
 )

@@ -1,0 +1,330 @@
+"""`--single-node`, `--on-this-host`, `destroy`, `shell` and `verify`, with machines that are fakes."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import pytest
+
+from crowbar.apply.transport import Completed
+from crowbar.errors import EnvironmentFault, NodeError
+from crowbar.rack import Status
+from crowbar.store.model import Node, NodeKind
+from crowbar_cli import single_node, this_host
+
+from .conftest import Cli
+
+FACTS: dict[str, Any] = {
+    "hostname": "node1",
+    "distribution": {"id": "debian", "version": "13", "codename": "trixie"},
+    "kernel": "6.12",
+    "architecture": "x86_64",
+    "cpus": 2,
+    "memory_mib": 8192,
+    "disk_free_mib": 40000,
+    "virtualization": "systemd-nspawn",
+    "systemd": True,
+    "capabilities": ["tun"],
+    "listening": [22],
+}
+ONE_NODE = """\
+proposals:
+  - {barclamp: base, deployment: {elements: {base-node: ["@@node@@"]}}}
+  - {barclamp: maker, deployment: {elements: {maker-ring: ["@@node@@"], maker-store: ["@@node@@"]}}}
+"""
+
+
+@dataclass
+class FakeMachine:
+    """A container machine that is a file: what it was made of, and whether it runs."""
+
+    folder: Path
+    name = "node1"
+    made: ClassVar[list[dict[str, Any]]] = []
+
+    @classmethod
+    def create(cls, folder: Path, image: Path, **wishes: Any) -> FakeMachine:
+        folder.mkdir(parents=True)
+        cls.made.append({"image": image, **wishes})
+        machine = cls(folder)
+        machine.set(Status.STOPPED)
+        return machine
+
+    @classmethod
+    def load(cls, folder: Path) -> FakeMachine:
+        if cls(folder).status() is Status.ABSENT:
+            raise EnvironmentFault(f"There is no machine in {folder}.")
+        return cls(folder)
+
+    def set(self, status: Status) -> None:
+        (self.folder / "status").write_text(status)
+
+    def status(self) -> Status:
+        file = self.folder / "status"
+        return Status(file.read_text()) if file.exists() else Status.ABSENT
+
+    def start(self) -> None:
+        self.set(Status.RUNNING)
+
+    def destroy(self) -> None:
+        (self.folder / "status").unlink(missing_ok=True)
+        self.folder.rmdir()
+
+    def node(self) -> Node:
+        return Node("node1", NodeKind.CONTAINER, {"admin": "192.0.2.7"}, ssh_key="/k", host_key="ssh-ed25519 AAAA")
+
+
+@dataclass
+class FakeTransport:
+    """What a node answers to the probe."""
+
+    answer: str
+
+    def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 60) -> Completed:
+        assert list(argv) == ["python3", "-"]
+        assert b"capabilities" in stdin
+        return Completed(0, self.answer, "")
+
+
+@pytest.fixture
+def rack(bare: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
+    """The command on a host whose machines and images are fakes."""
+    images: list[tuple[str, ...]] = []
+
+    def build_image(spec: Any, images_dir: Path, progress: Any) -> Any:
+        progress("building the node image")
+        images.append(spec.packages)
+        (images_dir / "abc").mkdir(parents=True)
+        return SimpleNamespace(path=tmp_path / "image")
+
+    FakeMachine.made.clear()
+    monkeypatch.setattr("crowbar.rack.ContainerMachine", FakeMachine)
+    monkeypatch.setattr("crowbar.provision.image.build.build_image", build_image)
+    monkeypatch.setattr("crowbar.apply.applier.transport_to", lambda _node: FakeTransport(json.dumps(FACTS)))
+    monkeypatch.setattr("crowbar_inventory.probe.facts", lambda: {**FACTS, "capabilities": ["loop", "tun"]})
+    monkeypatch.setattr(single_node, "_devices", lambda: ["/dev/kvm"])
+    bare.applier.publishing = {"maker/maker-ring@node1": {"ring": b"cmluZw=="}}
+    return bare
+
+
+def test_a_plan_for_a_machine_that_is_not_there_says_what_is_estimated_and_makes_nothing(rack: Cli) -> None:
+    document = rack.json("plan", rack.file(ONE_NODE), "--single-node")
+    assert [step["node"] for step in document["steps"]] == ["node1"] * 4
+    assert "estimated from what this host can do" in document["notes"][0]
+    assert "estimated" in rack.ok("plan", rack.file(ONE_NODE), "--single-node")
+    assert FakeMachine.made == []
+    with rack.context() as context:
+        assert context.store.nodes.list() == []
+
+
+def test_the_estimate_leaves_out_what_a_container_cannot_do(rack: Cli) -> None:
+    assert single_node.estimated().facts["capabilities"] == ["tun"]
+
+
+def test_the_machine_is_made_started_probed_and_deployed_to(rack: Cli) -> None:
+    shown = rack.ok("deploy", rack.file(ONE_NODE), "--single-node")
+    assert shown.index("building the node image") < shown.index("making the container machine")
+    assert shown.index("starting the container machine node1") < shown.index("base/base-node@node1 succeeded")
+    assert FakeMachine.made == [{"image": FakeMachine.made[0]["image"], "routes": [], "devices": ["/dev/kvm"]}]
+    with rack.context() as context:
+        node = context.store.nodes.get("node")
+        assert (node.name, node.facts["capabilities"], node.host_key) == ("node1", ["tun"], "ssh-ed25519 AAAA")
+
+
+def test_a_machine_that_is_there_is_only_powered_on(rack: Cli) -> None:
+    rack.ok("deploy", rack.file(ONE_NODE), "--single-node")
+    FakeMachine(rack.state.machines / "node1").set(Status.STOPPED)
+    for words in (("--single-node",), ("--resume",)):
+        rack.applier.applied.clear()
+        rack.ok("deploy", rack.file(ONE_NODE), *words)
+        assert FakeMachine(rack.state.machines / "node1").status() is Status.RUNNING
+        assert rack.applier.applied == ["base/gate@node1"]
+    assert len(FakeMachine.made) == 1
+
+
+def test_faulty_proposals_are_refused_before_a_machine_is_made(rack: Cli) -> None:
+    result = rack("deploy", rack.file(ONE_NODE.replace("maker-ring", "maker-king")), "--single-node")
+    assert result.exit_code == 2
+    assert "maker has no role 'maker-king'" in result.stderr
+    assert FakeMachine.made == []
+
+
+def test_what_the_host_cannot_do_is_told_and_nothing_is_saved(rack: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_words: Any) -> None:
+        raise EnvironmentFault("Building a node image needs root.", hint="Run the command with sudo.")
+
+    monkeypatch.setattr("crowbar.provision.image.build.build_image", refuse)
+    result = rack("deploy", rack.file(ONE_NODE), "--single-node")
+    assert result.exit_code == 2
+    assert "needs root" in result.stderr
+    with rack.context() as context:
+        assert context.store.proposals.list() == []
+
+
+def test_a_node_that_talks_nonsense_is_an_error(rack: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crowbar.apply.applier.transport_to", lambda _node: FakeTransport("hello"))
+    with pytest.raises(NodeError, match="did not tell what it can do"):
+        single_node.probed(FakeMachine(Path()).node())
+
+
+def test_destroy_takes_the_machine_away_and_the_next_deployment_starts_anew(rack: Cli) -> None:
+    rack.ok("deploy", rack.file(ONE_NODE), "--single-node")
+    assert rack("destroy", stdin="n\n").exit_code == 1
+    assert "--yes" in rack("destroy", stdin="").stderr
+    assert FakeMachine(rack.state.machines / "node1").status() is Status.RUNNING
+    assert rack.json("destroy", "--yes") == {"removed": ["node1"]}
+    assert not (rack.state.machines / "node1").exists()
+    assert rack.state.images.is_dir()
+    with rack.context() as context:
+        assert context.store.nodes.list() == []
+        assert context.store.applied.list() == []
+    assert rack.json("destroy", "--yes") == {"removed": []}
+    rack.ok("destroy", "--yes", "--images")
+    assert not rack.state.images.exists()
+    rack.applier.applied.clear()
+    rack.ok("deploy", "--single-node", rack.file(ONE_NODE))
+    assert "base/base-node@node1" in rack.applier.applied
+
+
+@pytest.fixture
+def host(bare: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """The command on a Debian 13 machine, as root."""
+    monkeypatch.setattr("crowbar_inventory.probe.facts", lambda: {**FACTS, "virtualization": "none"})
+    monkeypatch.setattr(this_host, "_address", lambda: "192.0.2.8")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("socket.gethostname", lambda: "atlas")
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=2**40))
+    bare.applier.publishing = {"maker/maker-ring@atlas": {"ring": b"cmluZw=="}}
+    return bare
+
+
+def test_on_this_host_says_what_it_changes_and_asks(host: Cli) -> None:
+    file = host.file(ONE_NODE)
+    refused = host("deploy", file, "--on-this-host", stdin="n\n")
+    assert refused.exit_code == 1
+    assert "listen on the TCP ports 48213" in refused.stderr
+    assert "run 1 units" in refused.stderr
+    with host.context() as context:
+        assert context.store.nodes.list() == []
+    host.ok("deploy", file, "--on-this-host", stdin="y\n")
+    with host.context() as context:
+        node = context.store.nodes.get("node")
+    assert (node.name, node.kind, node.address) == ("atlas", NodeKind.HOST, "192.0.2.8")
+    host.ok("deploy", file, "--on-this-host", "--yes")
+
+
+def test_on_this_host_plans_without_asking(host: Cli) -> None:
+    assert "This host is not a node yet" in host.ok("plan", host.file(ONE_NODE), "--on-this-host")
+
+
+def test_all_obstacles_are_told_at_once() -> None:
+    facts = {**FACTS, "distribution": {"id": "debian", "version": "12"}, "systemd": False, "listening": [22, 5000]}
+    faults = this_host.obstacles(facts, {5000: "keystone-server", 9292: "glance-server"}, root=False, free=2**30)
+    assert [fault.place for fault in faults] == ["user", "/etc/os-release", "/run/systemd/system", "/", "port 5000"]
+    assert "keystone-server needs it" in faults[-1].message
+    assert this_host.obstacles(FACTS, {5000: "keystone-server"}, root=True, free=2**40) == []
+
+
+def test_a_taken_port_is_refused_and_our_own_is_not(host: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = {**FACTS, "listening": [48213]}
+    monkeypatch.setattr("crowbar_inventory.probe.facts", lambda: taken)
+    file = host.file(ONE_NODE)
+    result = host("deploy", file, "--on-this-host", "--yes")
+    assert result.exit_code == 2
+    assert "port 48213: maker-store needs it" in result.stderr
+    monkeypatch.setattr("crowbar_inventory.probe.facts", lambda: FACTS)
+    host.ok("deploy", file, "--on-this-host", "--yes")
+    monkeypatch.setattr("crowbar_inventory.probe.facts", lambda: taken)
+    host.ok("deploy", file, "--on-this-host", "--yes")
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict[str, str], str]]:
+    """The programs that were run: argument vector, environment, and the known hosts that SSH was given."""
+    calls: list[tuple[list[str], dict[str, str], str]] = []
+
+    def run(argv: list[str], *, env: dict[str, str], check: bool) -> Any:
+        assert not check
+        known = next((word.partition("=")[2] for word in argv if word.startswith("UserKnownHostsFile=")), "")
+        calls.append((argv, env, Path(known).read_text() if known else ""))
+        return SimpleNamespace(returncode=3)
+
+    monkeypatch.setattr("subprocess.run", run)
+    return calls
+
+
+def test_a_shell_on_a_node_pins_its_host_key(rack: Cli, ran: list[Any]) -> None:
+    with rack.context() as context:
+        context.store.nodes.save(FakeMachine(Path()).node())
+    assert rack("shell", "--", "systemctl", "--failed").exit_code == 3
+    argv, _, known = ran[0]
+    assert argv[:5] == ["ssh", "-p", "22", "-i", "/k"]
+    assert argv[-4:] == ["root@192.0.2.7", "--", "systemctl", "--failed"]
+    assert "StrictHostKeyChecking=yes" in argv
+    assert known == "crowbar-node1 ssh-ed25519 AAAA\n"
+    assert rack("shell", "--node", "nobody").exit_code == 2
+
+
+def test_a_shell_with_openstacks_clients_has_the_password_in_its_environment_only(
+    cli: Cli, cluster: Path, ran: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OS_CLOUD", "another")
+    cli.ok("deploy", cluster)
+    assert cli("shell", "--openstack", "--", "openstack", "server", "list").exit_code == 3
+    argv, environment, _ = ran[0]
+    assert argv == ["openstack", "server", "list"]
+    assert environment["OS_USERNAME"] == "smith"
+    assert len(environment["OS_PASSWORD"]) == 32
+    assert "OS_CLOUD" not in environment
+
+
+def test_with_several_nodes_a_shell_needs_a_name(cli: Cli, ran: list[Any]) -> None:
+    result = cli("shell")
+    assert result.exit_code == 2
+    assert "--node n1 | n2" in result.stderr
+    assert ran == []
+
+
+@pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 1)])
+def test_verify(cli: Cli, cluster: Path, monkeypatch: pytest.MonkeyPatch, passed: bool, code: int) -> None:
+    from crowbar.verify.model import Check, CheckName, CheckStatus, CloudAccess, Report
+
+    asked: list[Any] = []
+
+    def verify(access: CloudAccess, *, workdir: Path, reporter: Any, checks: Any, screenshots: Any) -> Report:
+        asked.append((access, checks, screenshots))
+        check = Check(CheckName.OBJECT, CheckStatus.PASSED if passed else CheckStatus.FAILED, 1.5, "1 KiB put and got")
+        reporter(check)
+        return Report((check,))
+
+    monkeypatch.setattr("crowbar.verify.run.verify", verify)
+    cli.ok("deploy", cluster)
+    document = cli.json("verify", "--check", "object", code=code)
+    assert document["passed"] is passed
+    assert document["checks"][0]["detail"] == "1 KiB put and got"
+    access, checks, _ = asked[0]
+    assert (access.auth_url, access.username, access.project) == ("http://192.0.2.1:48213/", "smith", "forge")
+    assert checks == [CheckName.OBJECT]
+    shown = cli("verify")
+    assert shown.exit_code == code
+    assert "object" in shown.stdout
+    assert asked[1][1] is None
+    assert cli("verify", "--check", "everything").exit_code == 2
+
+
+def test_credentials_of_the_export_are_asked_for(cli: Cli, cluster: Path, tmp_path: Path) -> None:
+    cli.ok("batch", "import", cluster)
+    result = cli("export", tmp_path / "project", "--ask-vault-password", stdin="one two\none two\n")
+    assert result.exit_code == 0, result.output
+    assert "--ask-vault-pass" in result.stderr
+    assert not (tmp_path / "project" / ".vault-password").exists()
+    document = cli.json("export", tmp_path / "other")
+    assert "site.yml" in document["files"]
+    assert stat.S_IMODE((tmp_path / "other" / ".vault-password").stat().st_mode) == 0o600
+    assert cli("export", tmp_path / "other").exit_code == 2
