@@ -145,7 +145,8 @@ def _volume(work: Path, files: Sequence[Path]) -> Path:
     cylinders = -(-(sum(path.stat().st_size for path in files) + _SPARE) // cylinder)
     why = "write the tiny image"
     shape = ["-t", str(cylinders), "-h", str(heads), "-s", str(track), "-c", str(cluster)]
-    run(["mformat", "-C", "-i", volume, *shape, "-v", "TINY", "::"], why=why)
+    # As a fixed disk (0xf8): Nova takes a floppy's boot sector for a broken partition table, and refuses the image.
+    run(["mformat", "-C", "-i", volume, "-m", "0xf8", *shape, "-v", "TINY", "::"], why=why)
     run(["syslinux", "--install", volume], why=why)
     run(["mcopy", "-i", volume, menu, *files, "::"], why=why)
     return volume

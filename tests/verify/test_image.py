@@ -125,7 +125,9 @@ def test_an_image_is_built_once(image: TinyImage) -> None:
     assert build_image(CACHE) == image
     assert time.monotonic() - started < 5
     assert image.path.stat().st_size < 32_000_000
-    assert image.path.read_bytes()[510:512] == b"\x55\xaa"  # the BIOS boots it
+    sector = image.path.read_bytes()[:512]
+    assert sector[510:] == b"\x55\xaa"  # the BIOS boots it
+    assert (sector[0x10], sector[0x15]) == (2, 0xF8)  # and Nova's inspection sees a raw disk in it
 
 
 def test_the_guest_has_its_name_address_and_metadata(guest: Guest) -> None:
