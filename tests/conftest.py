@@ -28,7 +28,7 @@ def _slowness(item: pytest.Item) -> int:
 
 
 # A small image for all tests that need a real one; kept between runs, as it takes twenty seconds to build.
-SMALL_PACKAGES = ("memcached",)
+SMALL_PACKAGES = ("memcached", "systemd-container")
 _IMAGES = Path(__file__).parents[1] / ".cache" / "tests" / "images"
 
 

@@ -73,8 +73,12 @@ def clean(names: Names, root: Path) -> None:
         tried("systemctl", "reset-failed", f"{names.unit}.service")
     for hierarchy in _hierarchies():
         _remove_cgroup(hierarchy / names.unit)
-    with suppress(OSError):
-        (_NSPAWN / "propagate" / names.machine).rmdir()
+    for kind in ("propagate", "unix-export"):  # left by one that was killed; the second refuses to start again
+        leaving = _NSPAWN / kind / names.machine
+        if leaving.is_mount():
+            run("umount", "--lazy", str(leaving))
+        with suppress(OSError):
+            leaving.rmdir()
     if root.is_mount():
         place = root.stat()
         (_NSPAWN / "locks" / f"inode-{place.st_dev}:{place.st_ino}").unlink(missing_ok=True)
