@@ -48,6 +48,7 @@ class Cost:
 
     @property
     def cpu(self) -> float:
+        """All CPU seconds, the admin host's and the node's."""
         return self.admin_cpu + self.node_cpu
 
 
@@ -73,21 +74,25 @@ def floor(folder: Path) -> Cost:
     """apt-get install of the image's packages into a fresh root that has only the base system; no cache is warm."""
     supply = host_supply("trixie")
     spec = ImageSpec(role_packages())
-    inputs = build._write_inputs(folder / "partial", folder / "packages", supply)  # noqa: SLF001 (the same settings)
+    inputs = build._write_inputs(folder / "partial", folder / "packages", supply)
     log = folder / "floor.log"
     with measured() as cost:
-        run(command(BASE_PACKAGES, spec.release, inputs), log, lambda line: None)
+        run(command(BASE_PACKAGES, spec.release, inputs), log, lambda _line: None)
         (inputs.root / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
         (inputs.root / "usr/sbin/policy-rc.d").chmod(0o755)
         shutil.copy("/etc/resolv.conf", inputs.root / "etc/resolv.conf", follow_symlinks=True)
-        shell = "mount -t proc proc /proc && apt-get update -q && apt-get install -qy --no-install-recommends " + " ".join(
-            spec.all_packages
+        shell = (
+            "mount -t proc proc /proc && apt-get update -q && apt-get install -qy --no-install-recommends "
+            + " ".join(spec.all_packages)
         )
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         with log.open("ab") as output:
             subprocess.run(
                 ["unshare", "--mount", "chroot", str(inputs.root), "sh", "-ec", shell],
-                check=True, stdout=output, stderr=output, env=environment,
+                check=True,
+                stdout=output,
+                stderr=output,
+                env=environment,
             )
     return cost
 
@@ -95,7 +100,9 @@ def floor(folder: Path) -> Cost:
 def crowbar(state: StateDir, *words: str) -> Any:
     done = subprocess.run(
         [sys.executable, "-m", "crowbar_cli.main", "--state-dir", str(state.root), *words],
-        stdout=subprocess.PIPE, check=True, text=True,
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
     )
     return json.loads(done.stdout) if "json" in words else done.stdout
 
@@ -143,7 +150,9 @@ def main() -> None:
             show("b", warm, base)
         finally:
             crowbar(state, "destroy", "--yes")
-        print(f"memory: the largest admin process {max(c.admin_mib for c in warm):.0f} MiB, the cloud {memory:.0f} MiB (PSS)")
+        print(
+            f"memory: the largest admin process {max(c.admin_mib for c in warm):.0f} MiB, the cloud {memory:.0f} MiB (PSS)"
+        )
         print("(b) by step:")
         for key, seconds in sorted(warm[-1].steps.items(), key=lambda item: -item[1]):
             print(f"  {seconds:6.1f} s  {key}")

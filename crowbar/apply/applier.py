@@ -30,6 +30,7 @@ _WORKER = (
     f"--unit={UNIT}",
     f"--property=RuntimeDirectory={UNIT}",
     "--property=RuntimeDirectoryMode=0700",
+    "--property=TimeoutStopSec=20",
     f"--setenv=TMPDIR={_RUNTIME}",
     "--setenv=HOME=/root",
     "--setenv=LANG=C.UTF-8",
@@ -65,6 +66,8 @@ class AnsibleApplier:
 
     def apply(self, node: Node, jobs: Sequence[Job], sink: Sink, cancel: threading.Event) -> None:
         """Run the jobs on the node; see `crowbar.apply.model.Applier`."""
+        if cancel.is_set():
+            return
         transport = transport_to(node)
         try:
             stop_worker(transport)
@@ -72,9 +75,7 @@ class AnsibleApplier:
         finally:
             transport.close()
 
-    def _run(
-        self, transport: Transport, node: Node, jobs: Sequence[Job], sink: Sink, cancel: threading.Event
-    ) -> None:
+    def _run(self, transport: Transport, node: Node, jobs: Sequence[Job], sink: Sink, cancel: threading.Event) -> None:
         translate = Translator([job.key for job in jobs], sink)
         with (
             bundle(node.name, jobs) as folder,
@@ -108,13 +109,12 @@ def _cancelling(node: Node, cancel: threading.Event) -> Iterator[None]:
     over = threading.Event()
 
     def watch() -> None:
-        while not over.is_set():
-            if cancel.wait(0.2):
+        while not over.wait(0.2):
+            if cancel.is_set():  # again and again: the first time, the unit may not have begun
                 transport = transport_to(node, patience=5)
                 # A node that cannot be reached any more has also ended the stream.
                 with contextlib.suppress(NodeError), contextlib.closing(transport):
                     stop_worker(transport)
-                return
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()

@@ -10,7 +10,7 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,9 @@ def bundle(node: str, jobs: Sequence[Job]) -> Iterator[Path]:
             elif not (project / "roles" / job.source.name).exists():
                 shutil.copytree(job.source, project / "roles" / job.source.name, ignore=_IGNORED)
         (project / PLAY).write_text(render_play(jobs))
-        inventory = {"all": {"hosts": {node: {"ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3"}}}}
+        inventory = {
+            "all": {"hosts": {node: {"ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3"}}}
+        }
         (root / "inventory").mkdir()
         (root / "inventory" / "hosts.json").write_text(json.dumps(inventory))
         yield root
@@ -69,4 +71,20 @@ def bundle(node: str, jobs: Sequence[Job]) -> Iterator[Path]:
 
 def extra_variables(jobs: Sequence[Job]) -> dict[str, Any]:
     """What goes beside the bundle: each job's `crowbar` mapping, in the jobs' order."""
-    return {"crowbar_steps": [dict(job.variables) for job in jobs]}
+    return {"crowbar_steps": [_literal(job.variables) for job in jobs]}
+
+
+def _literal(value: Any) -> Any:
+    """The value with every text that looks like a template marked as none.
+
+    Ansible takes extra variables for templates of the operator's own, and would run what a node published, or what
+    stands in an attribute, on the next node.
+    """
+    match value:
+        case str() if any(mark in value for mark in ("{{", "{%", "{#")):
+            return {"__ansible_unsafe": value}
+        case Mapping():
+            return {key: _literal(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_literal(item) for item in value]
+    return value

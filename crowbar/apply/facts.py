@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from crowbar_inventory.facts import FactsError, NodeFacts, parse, probe_source
-
 from crowbar.apply.applier import transport_to
 from crowbar.errors import NodeError
 from crowbar.store.model import Node
+from crowbar_inventory.facts import FactsError, NodeFacts, parse, probe_source
 
 _SECONDS = 60
 

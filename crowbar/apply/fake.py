@@ -26,7 +26,7 @@ class FakeApplier:
     failing: Mapping[str, str] = field(default_factory=dict)
     unreachable: frozenset[str] = frozenset()
     publishing: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
-    on_start: Callable[[str], None] = lambda key: None
+    on_start: Callable[[str], None] = lambda _key: None
     applied: list[str] = field(default_factory=list)
     batches: list[tuple[str, ...]] = field(default_factory=list)
     jobs: dict[str, Job] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from crowbar.store.model import Node
 
 _STDERR_TAIL = 8192
 _KEEPALIVE_SECONDS = 15
+_LOST_MILLISECONDS = 45_000  # unacknowledged for so long, a keepalive tells that the node is gone
 # Taken by paramiko for a connection that broke, was refused or timed out: worth another try. Authentication and host
 # key errors are SSHExceptions too, but they will not mend by waiting and are told apart before.
 _FINAL = (paramiko.AuthenticationException, paramiko.BadHostKeyException)
@@ -72,14 +73,18 @@ class SshTransport:
         kind, _, key = node.host_key.partition(" ")
         if not key:
             raise NodeError(f"Node {node.name} has no pinned SSH host key.", hint="Install the node again.")
-        host = node.address if node.ssh_port == 22 else f"[{node.address}]:{node.ssh_port}"
+        host = node.address if node.ssh_port == paramiko.config.SSH_PORT else f"[{node.address}]:{node.ssh_port}"
         entry = paramiko.HostKeys()
         entry.add(host, kind, paramiko.PKey.from_type_string(kind, base64.b64decode(key.split()[0])))
         client.get_host_keys().update(entry)
         client.set_missing_host_key_policy(paramiko.RejectPolicy())
+        connection = socket.create_connection((node.address, node.ssh_port), timeout=10)
+        # A node that lost its power says nothing: without this, reading from it would wait for many minutes.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _LOST_MILLISECONDS)
         client.connect(
             node.address,
             port=node.ssh_port,
+            sock=connection,
             username=node.ssh_user,
             key_filename=node.ssh_key,
             allow_agent=False,
@@ -132,10 +137,10 @@ class SshTransport:
             raise NodeError(f"The SSH connection to node {self._node.name} was lost.")
         try:
             channel = transport.open_session(timeout=30)
+            channel.exec_command(shlex.join(argv))
         except _PASSING as error:
             raise NodeError(f"Node {self._node.name} opens no SSH session: {error}.") from error
         with contextlib.closing(channel):
-            channel.exec_command(shlex.join(argv))
             yield SshSession(channel)
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 60) -> Completed:

@@ -30,7 +30,7 @@ class BoundedReader:
             raise OSError("the node sent more than it may")
         return block
 
-    def readline(self, limit: int = -1) -> bytes:
+    def readline(self) -> bytes:
         """The next line; never longer than the limit."""
         line = self._stream.readline(self._line_limit + 1)
         if len(line) > self._line_limit:
@@ -75,7 +75,7 @@ def process(source: BinaryIO, scratch: str, on_event: Callable[[Mapping[str, Any
     """
     explanation = ""
 
-    def status(data: Mapping[str, Any], runner_config: object) -> None:
+    def status(data: Mapping[str, Any], **_: object) -> None:
         nonlocal explanation
         explanation = str(data.get("job_explanation") or explanation)[:2000]
 
@@ -91,7 +91,11 @@ def process(source: BinaryIO, scratch: str, on_event: Callable[[Mapping[str, Any
         status_handler=status,
         event_handler=event,
     )
-    outcome, _ = processor.run()
+    try:
+        outcome, _ = processor.run()
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        # ansible-runner takes an event to be what it should be; a node may send anything.
+        return "error", f"The node sent what is no event: {error!r:.200}"
     return str(outcome), explanation
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,13 +10,18 @@ from crowbar.apply.model import Outcome, Result, Sink
 
 _ERROR_LIMIT = 6000
 _PUBLISHED_LIMIT = 64
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _TEXT_KEYS = ("msg", "stderr", "stdout", "module_stderr", "module_stdout")
 
 
 def text_of(value: object, limit: int = _ERROR_LIMIT) -> str:
-    """Any JSON value as text: its end, where an error message usually is, if it is longer than ``limit``."""
-    text = value if isinstance(value, str) else repr(value)
-    return text if len(text) <= limit else "…" + text[-limit:]
+    """Any JSON value as clean text: its end, where an error message usually is, if it is longer than ``limit``.
+
+    It is cut between words, so that no half of a secret stays which the engine would not know for one. Characters
+    that are none, or that would move a terminal's cursor, are replaced.
+    """
+    text = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value if isinstance(value, str) else repr(value))
+    return text if len(text) <= limit else "…" + text[-limit:].partition(" ")[2]
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -30,13 +36,13 @@ def failure(result: Mapping[str, Any]) -> str:
         text = text_of(result.get(key) or "").strip()
         if text and not any(text in earlier for earlier in seen):
             seen.append(text)
-    return "\n".join(seen)[-_ERROR_LIMIT:] or "The task failed and gave no reason."
+    return text_of("\n".join(seen)) or "The task failed and gave no reason."
 
 
 def published_facts(result: Mapping[str, Any]) -> dict[str, bytes]:
     """The facts that a `crowbar.node.publish` task hands over: texts by name, kept as they are."""
     found = list(mapping(result.get("crowbar_published")).items())[:_PUBLISHED_LIMIT]
-    return {str(name): value.encode() for name, value in found if isinstance(value, str)}
+    return {str(name): value.encode(errors="replace") for name, value in found if isinstance(value, str)}
 
 
 class Translator:

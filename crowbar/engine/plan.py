@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from crowbar.catalog.model import Catalog
+from crowbar.catalog.model import Catalog, Role
 from crowbar.catalog.variables import identity
 from crowbar.engine.graph import Vertex, build_graph, type_elements
 from crowbar.store.model import Applied, StepKind
@@ -101,6 +101,8 @@ def decide(step: PlannedStep, known: Known, *, force: bool) -> PlannedStep:
 def _verdict(inputs: Inputs, applied: Applied | None, *, force: bool) -> tuple[bool, str]:
     if applied is None:
         return True, "new"
+    if not applied.holds:
+        return True, "its last run did not end well"
     if applied.identity != identity(inputs):
         return True, f"changed: {_difference(applied.inputs, inputs)}"
     if force:
@@ -144,7 +146,8 @@ def make_plan(
             running.add(step.key)
             made |= dict.fromkeys(vertex.produces, step.key)
         steps[vertex.key] = step
-    return Plan((*steps.values(), *_removals(catalog, set(steps), known)), tuple(notes))
+    removals = _removals(catalog, set(steps), known)
+    return Plan((*(_making_room(catalog, step, removals) for step in steps.values()), *removals), tuple(notes))
 
 
 def _gate_verdict(step: PlannedStep, running: set[str]) -> PlannedStep:
@@ -157,19 +160,36 @@ def _gate_verdict(step: PlannedStep, running: set[str]) -> PlannedStep:
 
 def _removals(catalog: Catalog, wanted: set[str], known: Known) -> list[PlannedStep]:
     """A step for each role that a node has and should not; what was put on last goes first."""
-    gone = [applied for key, applied in known.applied.items() if key not in wanted and not key.count("/gate@")]
-    depth = {applied.barclamp: _depth(catalog, applied.barclamp) for applied in gone}
-    ordered = sorted(gone, key=lambda applied: (-depth[applied.barclamp], applied.key))
-    return [
-        PlannedStep(
-            Vertex(applied.key, StepKind.REMOVE, applied.barclamp, applied.role, applied.node),
-            {},
-            will_run=True,
-            reason="no longer wanted there",
-        )
-        for applied in ordered
-        if (barclamp := catalog.find(applied.barclamp)) is not None and applied.role in barclamp.roles
+    gone = [
+        applied
+        for key, applied in known.applied.items()
+        if key not in wanted
+        and "/gate@" not in key
+        and (barclamp := catalog.find(applied.barclamp)) is not None
+        and applied.role in barclamp.roles
     ]
+    depth = {applied.barclamp: _depth(catalog, applied.barclamp) for applied in gone}
+    steps: list[PlannedStep] = []
+    for applied in sorted(gone, key=lambda one: (-depth[one.barclamp], one.key)):
+        earlier = tuple(step.key for step in steps if depth[step.barclamp] > depth[applied.barclamp])
+        vertex = Vertex(applied.key, StepKind.REMOVE, applied.barclamp, applied.role, applied.node, earlier)
+        steps.append(PlannedStep(vertex, {}, will_run=True, reason="no longer wanted there"))
+    return steps
+
+
+def _making_room(catalog: Catalog, step: PlannedStep, removals: Sequence[PlannedStep]) -> PlannedStep:
+    """The step, after the removals on its node of what stands in its way: a conflicting role, or one on its ports."""
+    role = catalog.get(step.barclamp).roles[step.role]
+    blocking = tuple(
+        removal.key
+        for removal in removals
+        if removal.node == step.node and _in_the_way(catalog.get(removal.barclamp).roles[removal.role], role)
+    )
+    return replace(step, vertex=replace(step.vertex, requires=step.requires + blocking)) if blocking else step
+
+
+def _in_the_way(old: Role, new: Role) -> bool:
+    return new.name in old.conflicts or old.name in new.conflicts or bool(set(old.ports) & set(new.ports))
 
 
 def _depth(catalog: Catalog, name: str, seen: frozenset[str] = frozenset()) -> int:

@@ -7,6 +7,7 @@ interrupted, and a new plan, made from the rows, goes on from there.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -86,6 +87,7 @@ class Run:
                 self._loop(pool)
             except BaseException:
                 self._cancel.set()  # the appliers' threads must end before the pool can
+                self._give_up()
                 raise
             finally:
                 self._flush()
@@ -94,6 +96,11 @@ class Run:
         finished = replace(deployment, status=status, finished=datetime.now(UTC))
         self._watcher.finished(finished, list(self._rows.values()))
         return finished
+
+    def _give_up(self) -> None:
+        """After a defect of ours: no row may say that this deployment still runs."""
+        with contextlib.suppress(CrowbarError):  # what is raised already tells more than that the store is away too
+            self._store.deployments.recover()
 
     def _open(self, plan: Plan, summary: str) -> Deployment:
         for step in plan.steps:
@@ -124,23 +131,31 @@ class Run:
         """Give every idle node what it can do now."""
         for step, culprit in self._board.blocked():
             self._finish(step.key, StepStatus.CANCELLED, error=f"It needs {culprit}, which did not succeed.")
-        for name in self._board.nodes_waiting():
-            if name in self._busy:
-                continue
-            chain = [step for step in self._board.chain(name) if self._still_needed(step)]
-            if chain:
-                self._busy.add(name)
-                self._untouched.add(name)
-                self._store.nodes.set_state(name, NodeState.READYING, Health.OK)
-                jobs = [self._job_of(step) for step in chain]
-                self._watcher.message(f"{name}: {len(jobs)} steps handed over, from {jobs[0].key}")
-                pool.submit(self._apply, self._nodes[name], jobs)
+        idle = [name for name in self._board.nodes_waiting() if name not in self._busy]
+        while idle:
+            name = idle.pop(0)
+            chain = self._board.chain(name)
+            needed = [step for step in chain if self._still_needed(step)]
+            if needed:
+                self._hand_over(name, [self._board.steps[step.key] for step in needed], pool)
+            elif chain:  # all had nothing to do: that may have freed others, here or elsewhere
+                idle = [name for name in self._board.nodes_waiting() if name not in self._busy]
+
+    def _hand_over(self, name: str, chain: Sequence[PlannedStep], pool: ThreadPoolExecutor) -> None:
+        self._busy.add(name)
+        self._untouched.add(name)
+        self._set_state(name, NodeState.READYING, Health.OK)
+        jobs = [self._job_of(step) for step in chain]
+        self._watcher.message(f"{name}: {len(jobs)} steps handed over, from {jobs[0].key}")
+        pool.submit(self._apply, self._nodes[name], jobs)
 
     def _still_needed(self, step: PlannedStep) -> bool:
         """Decide a step for good, now that the facts it uses are there; one with nothing to do is done."""
-        if step.settled and not step.vertex.consumes:
+        if step.kind is StepKind.GATE:
+            mine = {key: self._board.steps[key].identity for key in step.requires}
+            self._board.replace(replace(step, inputs={**step.inputs, **mine}))
             return True
-        if step.kind is not StepKind.APPLY:
+        if step.kind is StepKind.REMOVE or not step.vertex.consumes:
             return True
         decided = decide(step, Known(self._applied(), self._store.published.digests()), force=self._force)
         self._board.replace(decided)
@@ -189,9 +204,18 @@ class Run:
     def _ended(self, key: str, outcome: Outcome) -> None:
         step = self._board.steps[key]
         status = _STATUS[outcome.result]
+        # A node may publish what its role is there to publish, and nothing else.
+        published = {
+            name: value for name, value in outcome.published.items() if (step.barclamp, name) in step.vertex.produces
+        }
+        missing = [name for _, name in step.vertex.produces if name not in published]
+        if status is StepStatus.SUCCEEDED and missing and step.kind is StepKind.APPLY:
+            error = f"The role ended well but did not publish {', '.join(missing)}."
+            self._finish(key, StepStatus.FAILED, changed=outcome.changed, error=error)
+            return
         if step.kind is StepKind.GATE and status is StepStatus.SUCCEEDED and not step.will_run:
             status = StepStatus.UNCHANGED
-        self._finish(key, status, changed=outcome.changed, error=outcome.error, published=outcome.published)
+        self._finish(key, status, changed=outcome.changed, error=outcome.error, published=published)
 
     def _finish(
         self,
@@ -254,12 +278,20 @@ class Run:
         """A node is ready only if all its steps say so."""
         statuses = self._board.of_node(name)
         if StepStatus.FAILED in statuses:
-            failed = next(k for k, s in self._board.status.items() if s is StepStatus.FAILED and k.endswith(f"@{name}"))
-            self._store.nodes.set_state(name, NodeState.READYING, Health.PROBLEM, f"{failed} failed.")
+            failed = [key for key, step in self._board.steps.items() if step.node == name and self._failed(key)]
+            self._set_state(name, NodeState.READYING, Health.PROBLEM, f"{', '.join(failed)} failed.")
         elif StepStatus.CANCELLED in statuses:
-            self._store.nodes.set_state(name, NodeState.READYING, Health.OK, "Not all of its steps have run.")
+            self._set_state(name, NodeState.READYING, Health.OK, "Not all of its steps have run.")
         else:
-            self._store.nodes.set_state(name, NodeState.READY, Health.OK)
+            self._set_state(name, NodeState.READY, Health.OK)
+
+    def _failed(self, key: str) -> bool:
+        return self._board.status[key] is StepStatus.FAILED
+
+    def _set_state(self, name: str, state: NodeState, health: Health, error: str = "") -> None:
+        """An operator's maintenance is not ended by a deployment."""
+        kept = self._nodes[name].health
+        self._store.nodes.set_state(name, state, kept if kept is Health.MAINTENANCE else health, error)
 
     def _show(self, row: StepRow) -> None:
         self._rows[row.key] = row

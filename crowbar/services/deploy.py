@@ -51,7 +51,10 @@ def _plan(context: Context, proposals: Mapping[str, WantedProposal], *, force: b
     return planning.make_plan(
         context.catalog,
         {name: proposal.elements for name, proposal in proposals.items()},
-        Known({a.key: a for a in context.store.applied.list()}, context.store.published.digests()),
+        Known(
+            {a.key: a for a in context.store.applied.list() if a.node in wanted.nodes},
+            context.store.published.digests(),
+        ),
         lambda vertex: _inputs(context, wanted, published, vertex),
         force=force,
         notes=choices_made(context.catalog, wanted),
@@ -75,9 +78,7 @@ def _refuse_unknown_nodes(wanted: Deployed) -> None:
 
 def _inputs(context: Context, wanted: Deployed, published: PublishedValues, vertex: Vertex) -> dict[str, str]:
     barclamp = context.catalog.get(vertex.barclamp)
-    seen = catalog_variables.variables(
-        context.catalog, wanted, vertex.barclamp, vertex.role, vertex.node, published
-    )
+    seen = catalog_variables.variables(context.catalog, wanted, vertex.barclamp, vertex.role, vertex.node, published)
     inputs = catalog_variables.inputs(seen, barclamp.roles[vertex.role], context.catalog)
     if vertex.kind is StepKind.GATE and barclamp.gate is not None:
         inputs["gate content"] = barclamp.gate.digest

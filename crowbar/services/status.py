@@ -67,5 +67,5 @@ def barclamp_states(applied: Sequence[Applied], rows: Sequence[StepRow]) -> tupl
 def _barclamp(name: str, applied: Sequence[Applied], rows: Sequence[StepRow]) -> BarclampStatus:
     gate = next((row for row in rows if row.barclamp == name and row.kind is StepKind.GATE), None)
     gates = {row.key for row in rows if row.kind is StepKind.GATE}
-    roles = sum(one.barclamp == name and one.key not in gates for one in applied)
+    roles = sum(one.holds and one.barclamp == name and one.key not in gates for one in applied)
     return BarclampStatus(name, roles, gate.status.value if gate else "none", gate.finished if gate else None)

@@ -8,6 +8,7 @@ from crowbar.catalog.attributes import complete
 from crowbar.catalog.choose import resolve
 from crowbar.catalog.model import Catalog, FactRef, NodeView, WantedProposal
 from crowbar.catalog.variables import Deployed
+from crowbar.errors import Fault, InputError
 from crowbar.services.context import Context
 from crowbar.store.model import Node
 
@@ -22,9 +23,23 @@ def node_view(node: Node) -> NodeView:
 
 
 def merged(context: Context, proposals: Sequence[WantedProposal]) -> dict[str, WantedProposal]:
-    """The proposal of each barclamp: the given ones, and the saved ones of other barclamps."""
+    """The proposal of each barclamp: the given ones, and the saved ones of other barclamps.
+
+    Raises InputError if a barclamp has two of different names.
+    """
     saved = [WantedProposal(p.barclamp, p.name, p.attributes, p.elements) for p in context.store.proposals.list()]
-    return {proposal.barclamp: proposal for proposal in (*saved, *proposals)}
+    given = {(proposal.barclamp, proposal.name): proposal for proposal in (*saved, *proposals)}
+    by_barclamp: dict[str, list[WantedProposal]] = {}
+    for proposal in given.values():
+        by_barclamp.setdefault(proposal.barclamp, []).append(proposal)
+    faults = [
+        Fault(f"barclamp {barclamp}", f"has the proposals {' and '.join(one.name for one in several)}; it can have one")
+        for barclamp, several in by_barclamp.items()
+        if len(several) > 1
+    ]
+    if faults:
+        raise InputError("Proposals conflict.", faults=faults, hint="crowbar proposals delete one of them.")
+    return {barclamp: only for barclamp, [only] in by_barclamp.items()}
 
 
 def deployed(context: Context, proposals: Mapping[str, WantedProposal], *, with_facts: bool = False) -> Deployed:

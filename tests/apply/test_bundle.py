@@ -49,4 +49,8 @@ def test_the_bundle_has_all_that_its_play_names_and_no_secret(jobs: list[Job]) -
     assert any("collections/ansible_collections/crowbar/node" in name for name in files)
     assert not any(b"correct-horse" in text for text in texts)
     assert not root.exists()
+    injected = Job("a/b@n", JobKind.APPLY, Path("/"), variables={"facts": {"x": ["{{ lookup('pipe', 'id') }}"]}})
+    assert extra_variables([injected])["crowbar_steps"][0]["facts"]["x"] == [
+        {"__ansible_unsafe": "{{ lookup('pipe', 'id') }}"}
+    ]
     assert extra_variables(jobs)["crowbar_steps"][0] == {"secrets": {"password": "correct-horse"}}

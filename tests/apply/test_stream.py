@@ -51,6 +51,11 @@ def test_a_stream_that_ends_early_is_an_error_with_its_reason(tmp_path: Path) ->
     assert "stream" in explanation
 
 
+@pytest.mark.parametrize("line", [b"5\n", b"null\n", b'{"zipfile": "x"}\n', b"[" * 5000 + b"\n", b"\xff\xfe\n"])
+def test_a_line_that_is_no_event_is_a_broken_stream_not_a_defect(tmp_path: Path, line: bytes) -> None:
+    assert process(stream(line), str(tmp_path), lambda item: None)[0] == "error"
+
+
 def test_artifacts_that_end_early_are_an_oserror(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="end early"):
         process(stream({"zipfile": 1000}, b"AAAA"), str(tmp_path), lambda item: None)

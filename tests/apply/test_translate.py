@@ -59,9 +59,7 @@ def test_a_jobs_changes_are_counted_and_the_next_play_ends_it() -> None:
 
 def test_a_failing_task_tells_message_and_outputs_once() -> None:
     seen = follow(play("a@n"), task("failed", msg="non-zero return code", stderr="no such file", stdout=""), STATS)
-    assert seen.outcomes["a@n"] == Outcome(
-        Result.FAILED, 0, "Task 'T' failed.\nnon-zero return code\nno such file"
-    )
+    assert seen.outcomes["a@n"] == Outcome(Result.FAILED, 0, "Task 'T' failed.\nnon-zero return code\nno such file")
     assert seen.started_keys == ["a@n"]
 
 
@@ -97,7 +95,14 @@ JSON = st.recursive(
     max_leaves=10,
 )
 KINDS = st.sampled_from(
-    ["playbook_on_play_start", "playbook_on_task_start", "runner_on_ok", "runner_on_failed", "error", "playbook_on_stats"]
+    [
+        "playbook_on_play_start",
+        "playbook_on_task_start",
+        "runner_on_ok",
+        "runner_on_failed",
+        "error",
+        "playbook_on_stats",
+    ]
 )
 
 
@@ -108,4 +113,6 @@ def test_whatever_a_node_sends_is_survived(events: list[dict[str, Any]]) -> None
 
 @given(st.dictionaries(st.sampled_from(["task", "res", "duration", "play"]), JSON))
 def test_whatever_a_task_result_holds_is_survived(data: dict[str, Any]) -> None:
-    follow(play("a@n"), {"event": "runner_on_failed", "event_data": data}, {"event": "runner_on_ok", "event_data": data})
+    follow(
+        play("a@n"), {"event": "runner_on_failed", "event_data": data}, {"event": "runner_on_ok", "event_data": data}
+    )

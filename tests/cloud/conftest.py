@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -77,7 +77,7 @@ class ProcessList:
                 except OSError:  # the process has ended
                     continue
 
-    def __enter__(self) -> ProcessList:
+    def __enter__(self) -> Self:
         threading.Thread(target=self._look, daemon=True).start()
         return self
 
@@ -126,7 +126,7 @@ def applied_steps(crowbar: Crowbar) -> int:
     if not crowbar.state.database.exists():
         return 0
     with open_context(crowbar.state) as context:
-        return len(context.store.applied.list())
+        return sum(1 for applied in context.store.applied.list() if applied.holds)
 
 
 def wait_until_applied(crowbar: Crowbar, process: subprocess.Popen[str], count: int) -> None:

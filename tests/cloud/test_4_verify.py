@@ -19,7 +19,9 @@ def test_verify_passes_and_leaves_nothing(cloud: Cloud) -> None:
     assert report["leftovers"] == []
 
 
-def test_an_instance_keeps_its_network_through_thirty_hard_reboots(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_an_instance_keeps_its_network_through_thirty_hard_reboots(
+    cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     with cloud.context() as context:
         access = cloud_access(context)
     report = hard_reboots(access, REBOOTS, workdir=tmp_path_factory.mktemp("reboots"))

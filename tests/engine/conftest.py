@@ -66,7 +66,7 @@ CATALOG = Catalog(
     },
     "shared",
 )
-ONE_NODE = {b.name: {r: ("n1",) for r in b.roles} for b in CATALOG}
+ONE_NODE = {b.name: dict.fromkeys(b.roles, ("n1",)) for b in CATALOG}
 
 
 @dataclass
@@ -99,7 +99,7 @@ class Cloud:
     """What a test drives: the wanted elements and inputs, the store, and the fake that applies."""
 
     store: Store
-    applier: FakeApplier = field(default_factory=FakeApplier)
+    applier: FakeApplier = field(default_factory=lambda: FakeApplier(publishing={"swift/ring@n1": {"rings": b"one"}}))
     elements: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=lambda: ONE_NODE)
     inputs: dict[str, dict[str, str]] = field(default_factory=dict)
     cancel: threading.Event = field(default_factory=threading.Event)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 
 def test_a_node_gets_all_it_can_do_in_one_bundle_up_to_where_facts_pass_through_the_engine(cloud: Cloud) -> None:
-    cloud.applier.publishing = {"swift/ring@n1": {"rings": b"one"}}
     deployment = cloud.deploy()
     assert deployment.status is DeploymentStatus.SUCCEEDED
     assert len(cloud.applier.batches) == 2
@@ -34,7 +33,6 @@ def test_a_second_deployment_applies_nothing_and_checks_the_gates(cloud: Cloud) 
 
 
 def test_unchanged_facts_leave_their_users_alone_and_changed_ones_do_not(cloud: Cloud) -> None:
-    cloud.applier.publishing = {"swift/ring@n1": {"rings": b"one"}}
     cloud.deploy()
     cloud.inputs["swift/ring@n1"] = {"content": "2"}
     assert cloud.statuses(cloud.deploy())["swift/storage@n1"] == "unchanged"
@@ -106,6 +104,62 @@ def test_a_defect_in_an_applier_is_raised_not_hidden(cloud: Cloud) -> None:
     cloud.applier.on_start = fail
     with pytest.raises(ZeroDivisionError):
         cloud.deploy()
+
+
+def test_a_role_publishes_what_it_is_there_to_publish_and_nothing_else(cloud: Cloud) -> None:
+    cloud.applier.publishing = {
+        "swift/ring@n1": {"rings": b"one", "other": b"x"},
+        "swift/storage@n1": {"rings": b"forged"},
+    }
+    cloud.deploy()
+    assert cloud.store.published.get("swift", "rings") == b"one"
+    assert cloud.store.published.get("swift", "other") is None
+
+
+def test_a_role_that_does_not_publish_what_it_should_has_failed(cloud: Cloud) -> None:
+    cloud.applier.publishing = {}
+    deployment = cloud.deploy()
+    [failed] = [row for row in cloud.store.deployments.steps(deployment.id) if row.status is StepStatus.FAILED]
+    assert failed.error == "The role ended well but did not publish rings."
+
+
+def test_a_step_that_failed_halfway_runs_again_even_if_the_wish_is_taken_back(cloud: Cloud) -> None:
+    cloud.deploy()
+    key = "dashboard/dashboard-server@n1"
+    cloud.inputs[key] = {"content": "2"}
+    cloud.applier.failing = {key: "half done"}
+    cloud.deploy()
+    del cloud.inputs[key]
+    cloud.applier.failing = {}
+    assert cloud.statuses(cloud.deploy())[key] == "succeeded"
+
+
+def test_roles_that_leave_are_removed_and_forgotten(cloud: Cloud) -> None:
+    cloud.deploy()
+    cloud.elements = {name: roles for name, roles in cloud.elements.items() if name != "dashboard"}
+    assert cloud.statuses(cloud.deploy())["dashboard/dashboard-server@n1"] == "succeeded"
+    assert "dashboard/dashboard-server@n1" not in {applied.key for applied in cloud.store.applied.list()}
+    assert "dashboard/dashboard-server@n1" not in cloud.statuses(cloud.deploy())
+
+
+def test_a_node_in_maintenance_stays_in_it(cloud: Cloud) -> None:
+    cloud.store.nodes.set_state("n1", NodeState.READY, Health.MAINTENANCE)
+    cloud.deploy()
+    node = cloud.store.nodes.get("n1")
+    assert node is not None
+    assert node.health is Health.MAINTENANCE
+
+
+def test_after_a_defect_no_deployment_counts_as_running(cloud: Cloud) -> None:
+    def fail(key: str) -> None:
+        raise ZeroDivisionError(key)
+
+    cloud.applier.on_start = fail
+    with pytest.raises(ZeroDivisionError):
+        cloud.deploy()
+    last = cloud.store.deployments.last()
+    assert last is not None
+    assert last.status is DeploymentStatus.INTERRUPTED
 
 
 @pytest.mark.parametrize("victim", range(0, 11, 2))
