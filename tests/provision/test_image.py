@@ -31,7 +31,7 @@ def test_it_has_licences_and_compiled_modules_but_no_manual(small_image: Path) -
     assert not list((small_image / "usr/share/man/man1").glob("memcached*"))
     assert list((small_image / "usr/lib/python3/dist-packages/ansible/__pycache__").glob("*.pyc"))
     compiler = small_image / "usr/bin/py3compile"
-    assert compiler.read_text().startswith("#!/usr/bin/python3")
+    assert "python3" in compiler.read_text().splitlines()[0]
     assert "LD_PRELOAD" not in (small_image / "usr/bin/dpkg").read_bytes().decode(errors="ignore")
 
 
