@@ -34,7 +34,7 @@ def validate(barclamp: Barclamp, attributes: Mapping[str, Any], place: Place) ->
     are called like secrets are not shown.
     """
     found = []
-    for error in _validator(barclamp).iter_errors(complete(barclamp, attributes)):
+    for error in Draft202012Validator(barclamp.schema).iter_errors(complete(barclamp, attributes)):
         path: DataPath = tuple(error.absolute_path)
         for more, message in messages(error):
             found.append(Fault(place((*path, *more)) if callable(place) else place, message))
@@ -113,14 +113,3 @@ def _inner(schema: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _same(one: Any, other: Any) -> bool:
     """Equal, and of the same types: in Python True is 1, and 1 is 1.0."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
-
-
-_validators: dict[int, tuple[Mapping[str, Any], Draft202012Validator]] = {}
-
-
-def _validator(barclamp: Barclamp) -> Draft202012Validator:
-    # Compiling one costs more than using it; the schema is kept beside it so that its id stays its own.
-    known = _validators.get(id(barclamp.schema))
-    if known is None:
-        known = _validators[id(barclamp.schema)] = (barclamp.schema, Draft202012Validator(barclamp.schema))
-    return known[1]

@@ -21,6 +21,14 @@ _DEPTHS = {"attributes": 9, "node": 9, "published": 2, "roles": 1, "secrets": 1,
 PublishedValues = Mapping[str, Mapping[str, Any]]
 
 
+class _Nodes(list[dict[str, Any]]):
+    """Nodes as roles see them. The same list is in the variables of a thousand steps, so its digest is made once."""
+
+    @cached_property
+    def digest(self) -> str:
+        return digest.of_value(self)
+
+
 @dataclass(frozen=True)
 class Deployed:
     """All that is wanted: nodes by name, and the proposal of each barclamp by the barclamp's name.
@@ -42,16 +50,15 @@ class Deployed:
     @cached_property
     def all_nodes(self) -> list[dict[str, Any]]:
         """Every node as roles see it, by name."""
-        return [
-            {**_view(node), "aliases": list(node.aliases)} for node in sorted(self.nodes.values(), key=lambda n: n.name)
-        ]
+        nodes = sorted(self.nodes.values(), key=lambda node: node.name)
+        return _Nodes({**_view(node), "aliases": list(node.aliases)} for node in nodes)
 
     def roles(self, barclamp: Barclamp) -> dict[str, list[dict[str, Any]]]:
         """Each role of a barclamp with the nodes that hold it, in the proposal's order."""
         if barclamp.name not in self._roles:
             elements = self.proposals[barclamp.name].elements
             self._roles[barclamp.name] = {
-                role: [_view(self.nodes[name]) for name in elements.get(role, ())] for role in barclamp.roles
+                role: _Nodes(_view(self.nodes[name]) for name in elements.get(role, ())) for role in barclamp.roles
             }
         return self._roles[barclamp.name]
 
@@ -145,7 +152,7 @@ def inputs(variables: Mapping[str, Any], role: Role, catalog: Catalog) -> dict[s
     }
     for top, value in variables.items():
         for name, part in _parts(top, value, _DEPTHS.get(top, 0)):
-            found[name] = digest.of_value(_replaced(part, _stamp))
+            found[name] = part.digest if isinstance(part, _Nodes) else digest.of_value(_replaced(part, _stamp))
     return found
 
 
