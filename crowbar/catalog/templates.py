@@ -63,7 +63,7 @@ def _sealed(value: Any) -> Any:
         return _Sealed(value)
     if isinstance(value, Mapping):
         return {key: _sealed(one) for key, one in value.items()}
-    return value
+    return list(value) if isinstance(value, list) else value  # Jinja's messages name the type
 
 
 def _plain(value: Any) -> Any:
