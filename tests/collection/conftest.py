@@ -45,7 +45,6 @@ def run_module(capsys: pytest.CaptureFixture[str]) -> Run:
 def stamps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where `once` and `units` keep what they did, instead of the machine's own folders."""
     folder = tmp_path / "stamps"
-    for name in ("once", "units"):
-        module = importlib.import_module(f"ansible_collections.crowbar.node.plugins.modules.{name}")
-        monkeypatch.setattr(module, "_STAMPS", folder)
+    for module, name in (("module_utils.digests", "ONCE"), ("modules.units", "_STAMPS")):
+        monkeypatch.setattr(f"ansible_collections.crowbar.node.plugins.{module}.{name}", folder)
     return folder

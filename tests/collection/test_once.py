@@ -37,6 +37,17 @@ def test_a_failure_is_told_and_tried_again(tmp_path: Path, stamps: Path, run_mod
     assert (tmp_path / "log").read_text() == "ran\n"
 
 
+def test_the_books_tell_what_began_and_did_not_succeed(tmp_path: Path, stamps: Path, run_module: Run) -> None:
+    books = digests.Stamps(stamps)
+    command = {"name": "m", "argv": ["test", "-e", str(tmp_path / "ready")]}
+    assert not books.begun("m")
+    assert run_module("once", {"commands": [command]})["failed"]
+    assert books.begun("m")
+    (tmp_path / "ready").touch()
+    assert run_module("once", {"commands": [command]})["changed"]
+    assert not books.begun("m")
+
+
 def test_it_runs_when_what_it_creates_is_gone(tmp_path: Path, stamps: Path, run_module: Run) -> None:
     made = tmp_path / "made"
     command = {"name": "make", "argv": ["touch", str(made)], "creates": str(made)}

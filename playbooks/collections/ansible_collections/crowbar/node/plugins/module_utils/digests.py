@@ -36,6 +36,9 @@ def of_inputs(argv: Iterable[str], inputs: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
+ONCE = Path("/var/lib/crowbar/once")
+
+
 class Stamps:
     """A folder of small files: name -> the digest with which something last succeeded."""
 
@@ -53,6 +56,19 @@ class Stamps:
         """Keep ``digest`` for ``name``."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         atomic.write(self._path(name), digest.encode(), mode=0o600)
+
+    def begin(self, name: str) -> None:
+        """Note that what ``name`` stands for begins; until `finish`, `begun` is true."""
+        self.write(f"{name}.begun", "")
+
+    def begun(self, name: str) -> bool:
+        """Whether it began and has not succeeded since."""
+        return self._path(f"{name}.begun").exists()
+
+    def finish(self, name: str, digest: str) -> None:
+        """Keep ``digest`` for ``name``, which succeeded."""
+        self.write(name, digest)
+        self._path(f"{name}.begun").unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self._folder / re.sub(r"[^\w@.:-]", "_", name)

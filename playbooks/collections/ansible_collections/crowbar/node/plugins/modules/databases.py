@@ -45,6 +45,11 @@ options:
         description: The user's password.
         type: str
         required: true
+      migration:
+        description:
+          - Name of the command of C(crowbar.node.once) on this node that first makes the tables.
+          - If that was killed half-way, the database is made anew, as it could not run with the tables it left.
+        type: str
 author: Crowbar developers (@crowbar)
 """
 
@@ -55,7 +60,10 @@ EXAMPLES = r"""
     login_user: "{{ crowbar.published.database.admin_user }}"
     login_password: "{{ crowbar.published.database.admin_password }}"
     databases:
-      - {name: keystone, user: keystone, password: "{{ crowbar.secrets.database_password }}"}
+      - name: keystone
+        user: keystone
+        password: "{{ crowbar.secrets.database_password }}"
+        migration: keystone-db-sync
 """
 
 RETURN = r"""
@@ -66,17 +74,29 @@ statements:
 """
 
 import time
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.crowbar.node.plugins.module_utils import mariadb
+from ansible_collections.crowbar.node.plugins.module_utils import digests, mariadb
 
 try:
     import pymysql
 except ImportError:
     pymysql = None
 
+_MACHINE = Path("/etc/machine-id")
 _PATIENCE = 60.0  # seconds for the server to come up
+
+
+def _wanted(item: dict[str, Any]) -> mariadb.Wanted:
+    """The database with how far its migration has come, by the books of `once`."""
+    name = item.pop("migration")
+    if not name:
+        return mariadb.Wanted(**item)
+    stamps = digests.Stamps(digests.ONCE)
+    begun = mariadb.Migration.BEGUN if stamps.begun(name) else mariadb.Migration.NONE
+    return mariadb.Wanted(**item, migrated=True, migration=mariadb.Migration.DONE if stamps.read(name) else begun)
 
 
 def _connect(parameters: dict[str, Any]) -> Any:
@@ -104,6 +124,7 @@ def main() -> None:
         "name": {"type": "str", "required": True},
         "user": {"type": "str", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},
+        "migration": {"type": "str"},
     }
     module = AnsibleModule(
         argument_spec={
@@ -120,12 +141,14 @@ def main() -> None:
     server = f"MariaDB on {module.params['host']}:{module.params['port']}"
     try:
         with _connect(module.params) as connection, connection.cursor() as cursor:
-            statements = mariadb.plan(mariadb.read(cursor), module.params["databases"])
-            for statement, values in [] if module.check_mode else statements:
-                cursor.execute(statement, values)
+            wanted = [_wanted(item) for item in module.params["databases"]]
+            statements = mariadb.plan(mariadb.read(cursor), wanted, _MACHINE.read_text().strip())
+            for statement in [] if module.check_mode else statements:
+                cursor.execute(statement.sql, statement.values)
     except pymysql.err.MySQLError as error:
         module.fail_json(msg=f"{server}: {error}")
-    module.exit_json(changed=bool(statements), statements=len(statements))
+    changes = sum(statement.changes for statement in statements)
+    module.exit_json(changed=bool(changes), statements=changes)
 
 
 if __name__ == "__main__":

@@ -64,12 +64,10 @@ ran:
 """
 
 import os
-from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.crowbar.node.plugins.module_utils import digests, process
 
-_STAMPS = Path("/var/lib/crowbar/once")
 _SAID = 4000
 
 
@@ -89,7 +87,7 @@ def main() -> None:
         supports_check_mode=True,
         no_log=True,
     )
-    stamps = digests.Stamps(_STAMPS)
+    stamps = digests.Stamps(digests.ONCE)
     ran: list[str] = []
     for item in module.params["commands"]:
         digest = digests.of_inputs(item["argv"], item["inputs"])
@@ -99,12 +97,13 @@ def main() -> None:
         ran.append(item["name"])
         if module.check_mode:
             continue
+        stamps.begin(item["name"])
         env = {key: str(value) for key, value in item["env"].items()}
         done = process.run(item["argv"], item["user"], item["stdin"] or "", env)
         if done.status:
             why = f"{item['name']}: {item['argv'][0]} ended with status {done.status}"
             module.fail_json(msg=f"{why}\n{done.output[-_SAID:]}", ran=ran, invocation={})
-        stamps.write(item["name"], digest)
+        stamps.finish(item["name"], digest)
     # An empty invocation: the inputs may be secrets.
     module.exit_json(changed=bool(ran), ran=ran, invocation={})
 
