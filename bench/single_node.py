@@ -150,9 +150,8 @@ def main() -> None:
             show("b", warm, base)
         finally:
             crowbar(state, "destroy", "--yes")
-        print(
-            f"memory: the largest admin process {max(c.admin_mib for c in warm):.0f} MiB, the cloud {memory:.0f} MiB (PSS)"
-        )
+        admin = max(cost.admin_mib for cost in warm)
+        print(f"memory: the largest admin process {admin:.0f} MiB, the cloud {memory:.0f} MiB (PSS)")
         print("(b) by step:")
         for key, seconds in sorted(warm[-1].steps.items(), key=lambda item: -item[1]):
             print(f"  {seconds:6.1f} s  {key}")
