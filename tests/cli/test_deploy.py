@@ -43,7 +43,7 @@ def test_a_plan_shows_every_step_with_its_reason_and_changes_nothing(cli: Cli, c
 
 def test_a_deployment_runs_every_step_and_says_so(cli: Cli, cluster: Path) -> None:
     shown = cli.ok("deploy", cluster)
-    assert "6 steps to run, 0 unchanged" in shown
+    assert "5 steps to run, 1 gate to check, 0 unchanged" in shown
     assert "[1/6] base/base-node@n1 succeeded in " in shown
     assert "(changed 1)" in shown
     assert "Front: http://192.0.2.2/front (user smith)" in shown
@@ -53,7 +53,7 @@ def test_a_deployment_runs_every_step_and_says_so(cli: Cli, cluster: Path) -> No
 
 def test_json_is_one_document_on_stdout_and_progress_is_on_stderr(cli: Cli, cluster: Path) -> None:
     result = cli("deploy", cluster, "--output", "json")
-    assert "6 steps to run" in result.stderr
+    assert "5 steps to run" in result.stderr
     document = cli.json("deploy", cluster)
     assert document["deployment"]["status"] == "succeeded"
     assert [step["key"] for step in document["steps"]] == KEYS

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from crowbar.store.model import Deployment, StepKind, StepRow, StepStatus
+from crowbar_cli.output import seconds
 
 DONE = frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.UNCHANGED, StepStatus.CANCELLED})
 
@@ -77,10 +78,10 @@ def remaining(picture: Picture) -> float | None:
 
 def _busiest_node(picture: Picture, left: Mapping[str, float]) -> float:
     loads: dict[str, float] = {}
-    for key, seconds in left.items():
+    for key, time_left in left.items():
         row = picture.rows[key]
         if row.kind is not StepKind.GATE:
-            loads[row.node] = loads.get(row.node, 0.0) + seconds
+            loads[row.node] = loads.get(row.node, 0.0) + time_left
     return max(loads.values(), default=0.0)
 
 
@@ -91,15 +92,15 @@ def _longest_chain(picture: Picture, left: Mapping[str, float]) -> float:
     return max(ends.values(), default=0.0)
 
 
-def waiting_for(picture: Picture) -> str:
-    """What Crowbar waits for at this moment, in one line."""
-    from crowbar_cli.output import seconds
-
+def doing(picture: Picture) -> str:
+    """What Crowbar waits for or does at this moment, in one line."""
     running = picture.running()
     if not running:
-        return picture.message or "the engine to start the next step"
+        if picture.rows and picture.done == len(picture.rows):
+            return "finishing"
+        return picture.message or "preparing"
     row = running[0]
-    text = f"{row.key}, for {seconds(lasted(row, picture.now))}"
+    text = f"waiting for {row.key}, for {seconds(lasted(row, picture.now))}"
     if row.key in picture.expected:
         text += f" of about {seconds(picture.expected[row.key])}"
     return text if len(running) == 1 else f"{text}, and {len(running) - 1} more"

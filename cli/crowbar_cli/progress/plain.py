@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from crowbar.store.model import Deployment, StepRow, StepStatus
+from crowbar.store.model import Deployment, StepKind, StepRow, StepStatus
 from crowbar_cli.output import seconds
 from crowbar_cli.progress.board import Board
-from crowbar_cli.progress.picture import DONE, Picture, lasted, remaining, summary, waiting_for
+from crowbar_cli.progress.picture import DONE, Picture, doing, lasted, remaining, summary
 
 if TYPE_CHECKING:
     from crowbar.engine.plan import Plan
@@ -29,6 +29,22 @@ def step_line(picture: Picture, row: StepRow) -> str:
     changed = f" (changed {row.changed})" if row.status is StepStatus.SUCCEEDED else ""
     because = f": {row.error}" if row.status is StepStatus.CANCELLED and row.error else ""
     return f"{number} {row.key} {row.status.value}{took}{changed}{because}"
+
+
+def workload(picture: Picture) -> str:
+    """How much there is to do: ``2 steps to run, 1 gate to check, 28 unchanged, about 15.0 s``."""
+    waiting = [row for row in picture.rows.values() if row.status not in DONE]
+    gates = sum(row.kind is StepKind.GATE for row in waiting)
+    parts = [_count(len(waiting) - gates, "step", "to run"), _count(gates, "gate", "to check")]
+    parts.append(f"{picture.done} unchanged")
+    estimate = remaining(picture)
+    if estimate and estimate >= 1:
+        parts.append(f"about {seconds(estimate)}")
+    return ", ".join(parts)
+
+
+def _count(number: int, word: str, rest: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'} {rest}"
 
 
 def failure_lines(picture: Picture, row: StepRow) -> list[str]:
@@ -64,9 +80,7 @@ class PlainWatcher(Board):
         picture = self.picture()
         for text in plan.notes:
             self._say(f"note: {text}")
-        estimate = remaining(picture)
-        about = f", about {seconds(estimate)}" if estimate and estimate >= 1 else ""
-        self._say(f"{len(rows) - picture.done} steps to run, {picture.done} unchanged{about}")
+        self._say(workload(picture))
 
     def step(self, row: StepRow) -> None:
         """Say that a step began or ended; of a failed one, its last lines and its error too."""
@@ -102,4 +116,4 @@ class PlainWatcher(Board):
                 self._spoke.clear()
                 continue
             with self._lock:
-                self._write(f"waiting for {waiting_for(self.picture())}")
+                self._write(f"... {doing(self.picture())}")

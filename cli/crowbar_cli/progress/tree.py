@@ -11,7 +11,7 @@ from rich.tree import Tree
 
 from crowbar.store.model import StepRow, StepStatus
 from crowbar_cli.output import seconds
-from crowbar_cli.progress.picture import DONE, Picture, lasted, remaining, summary, waiting_for
+from crowbar_cli.progress.picture import DONE, Picture, doing, lasted, remaining, summary
 
 _MARKS = {
     StepStatus.PENDING: ("·", "dim"),
@@ -35,8 +35,9 @@ def draw(picture: Picture, *, lines: bool, height: int = 40) -> RenderableType:
     _add_barclamps(tree, picture, room=max(6, height - len(spoken) - 4))
     parts: list[RenderableType] = [tree, *spoken]
     if picture.deployment is None:
-        parts.append(Text(f"Waiting for {waiting_for(picture)}", style="italic", no_wrap=True, overflow="ellipsis"))
-        parts.append(Text("l: the running step's last lines   Ctrl-C: stop cleanly", style="dim", no_wrap=True))
+        parts.append(Text(doing(picture), style="italic", no_wrap=True, overflow="ellipsis"))
+        more = "l: the running step's last lines   " if picture.rows else ""
+        parts.append(Text(f"{more}Ctrl-C: stop cleanly", style="dim", no_wrap=True, overflow="ellipsis"))
     return Group(*parts)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from crowbar.store.model import StepStatus
-from crowbar_cli.progress.picture import remaining, summary, waiting_for
+from crowbar_cli.progress.picture import doing, remaining, summary
 
-from .scene import picture, row
+from .scene import ROWS, picture, row
 
 
 def test_the_estimate_is_the_longest_chain_of_what_is_left() -> None:
@@ -34,10 +34,12 @@ def test_a_step_that_takes_longer_than_expected_never_makes_the_estimate_negativ
 
 
 def test_it_says_what_it_waits_for() -> None:
-    assert waiting_for(picture()) == "keystone/keystone-server@node1, for 8.0 s of about 14.0 s"
-    assert waiting_for(picture(rows=(), message="building the image")) == "building the image"
+    assert doing(picture()) == "waiting for keystone/keystone-server@node1, for 8.0 s of about 14.0 s"
+    assert doing(picture(rows=(), message="building the image")) == "building the image"
+    assert doing(picture(rows=())) == "preparing"
+    assert doing(picture(rows=ROWS[:3], message="handed over")) == "finishing"
     both = [row("a/b@n1", StepStatus.RUNNING, 2), row("a/b@n2", StepStatus.RUNNING, 1)]
-    assert waiting_for(picture(rows=both)) == "a/b@n2, for 21.0 s, and 1 more"
+    assert doing(picture(rows=both)) == "waiting for a/b@n2, for 21.0 s, and 1 more"
 
 
 def test_what_blocks_a_step() -> None:

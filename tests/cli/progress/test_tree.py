@@ -36,7 +36,7 @@ def test_a_deployment_in_the_middle() -> None:
         │   ├── ▶ keystone-server@node1  8.0 s of about 14.0 s
         │   └── · gate@node1  waits for keystone-server@node1
         └── · glance  waits for keystone
-        Waiting for keystone/keystone-server@node1, for 8.0 s of about 14.0 s
+        waiting for keystone/keystone-server@node1, for 8.0 s of about 14.0 s
         l: the running step's last lines   Ctrl-C: stop cleanly
     """)
 
@@ -98,17 +98,17 @@ def test_a_gate_is_no_part_of_the_role_it_is_checked_from() -> None:
 
 
 def test_before_the_plan_it_says_what_it_prepares() -> None:
-    assert drawn(picture(rows=(), message="Building the image: 120 of 753 packages")) == text("""
+    assert drawn(picture(rows=(), message="building the image: 120 of 753 packages")) == text("""
         Preparing, 22.0 s
-        Waiting for Building the image: 120 of 753 packages
-        l: the running step's last lines   Ctrl-C: stop cleanly
+        building the image: 120 of 753 packages
+        Ctrl-C: stop cleanly
     """)
 
 
 def test_the_end_says_how_it_ended_and_waits_for_nothing() -> None:
     shown = drawn(picture(now=40, rows=ROWS[:3], deployment=ended(DeploymentStatus.SUCCEEDED)))
     assert shown.splitlines()[0] == "Deployment 3 succeeded after 40.0 s: 2 succeeded, 1 unchanged"
-    assert "Waiting" not in shown
+    assert "Ctrl-C" not in shown
 
 
 @pytest.mark.parametrize(

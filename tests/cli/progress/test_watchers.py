@@ -56,7 +56,7 @@ def test_plain_lines_tell_the_whole_story() -> None:
     assert said[:-1] == [
         "building the image",
         "note: cinder keeps volumes in files: no device-mapper",
-        "2 steps to run, 1 unchanged, about 14.0 s",
+        "1 step to run, 1 gate to check, 1 unchanged, about 14.0 s",
         "[1/3] a/two@n running, about 14.0 s",
         "[2/3] a/two@n succeeded in 8.2 s (changed 5)",
         "[3/3] a/gate@n failed in 1.0 s\n    http://n:5000 answered 500",
@@ -79,13 +79,13 @@ def test_plain_lines_say_what_is_waited_for_when_nothing_happens() -> None:
 
     def write(text: str) -> None:
         said.append(text)
-        if text.startswith("waiting"):
+        if text.startswith("..."):
             heard.set()
 
     with PlainWatcher(write, quiet=0.01) as watcher:
         watcher.message("downloading 753 packages")
         assert heard.wait(5)
-    assert "waiting for downloading 753 packages" in said
+    assert "... downloading 753 packages" in said
 
 
 def test_the_board_keeps_the_last_lines_and_takes_out_what_would_move_the_cursor() -> None:
