@@ -77,20 +77,20 @@ class _Tour:
                 raise EnvironmentFault(f"Cannot write screenshots into {self._screenshots}.")
 
 
-def visit(access: CloudAccess, url: str, instance: str, workdir: Path, screenshots: Path | None) -> str:
-    """Sign in to the Dashboard at ``url``, and see ``instance`` in its list and in the network topology.
+def visit(access: CloudAccess, url: str, server: tuple[str, str], workdir: Path, screenshots: Path | None) -> str:
+    """Sign in to the Dashboard at ``url``, and see the instance ``server`` (name and id) in its list and in the network topology.
 
     Says what was seen. Raises CheckError with the text of the page that did not show what it should.
     """
     try:
         with _browser(workdir) as driver:
-            return _tour(_Tour(driver, url, screenshots), access, instance)
+            return _tour(_Tour(driver, url, screenshots), access, *server)
     except (WebDriverException, HTTPError) as error:
         first, *_ = [*str(error).strip().splitlines(), ""]  # the rest is a stack of addresses
         raise CheckError(f"The browser failed: {first}") from error
 
 
-def _tour(tour: _Tour, access: CloudAccess, instance: str) -> str:
+def _tour(tour: _Tour, access: CloudAccess, name: str, server_id: str) -> str:
     user = tour.open("auth/login/", "its login form", "id_username", By.ID)
     tour.photograph("login")
     user.send_keys(access.username)
@@ -99,13 +99,11 @@ def _tour(tour: _Tour, access: CloudAccess, instance: str) -> str:
     tour.wait("a page for a signed-in user", ".user-menu .user-name")
     tour.open("project/", "the overview", ".d3_quota_bar svg")
     tour.photograph("overview")
-    row = f"//table[@id='instances']//tr[.//a[normalize-space()='{instance}']]"
-    tour.open("project/instances/", f"instance {instance}", row, By.XPATH)
-    tour.wait(f"instance {instance} as active", f"{row}[contains(., 'Active')]", By.XPATH)
+    row = f"//table[@id='instances']//tr[.//a[normalize-space()='{name}']]"
+    tour.open("project/instances/", f"instance {name}", row, By.XPATH)
+    tour.wait(f"instance {name} as active", f"{row}[contains(., 'Active')]", By.XPATH)
     tour.photograph("instances")
-    tour.open("project/network_topology/", "the network topology", "#topologyCanvasContainer svg .node")
-    tour.wait("the switch for labels", "toggle_labels_label", By.ID).click()
-    label = f"//*[@id='topologyCanvasContainer']//*[contains(@class, 'nodeLabel') and .='{instance}']"
-    tour.wait(f"instance {instance} in the topology", label, By.XPATH)
+    tour.open("project/network_topology/", "the network topology", "label[data-value=normal]").click()
+    tour.wait(f"instance {name} in the topology", f"//*[@id='topology_canvas']//*[@id='id_{server_id}']", By.XPATH)
     tour.photograph("network-topology")
-    return f"signed in, and saw {instance} active in the list and in the network topology"
+    return f"signed in, and saw {name} active in the list and in the network topology"

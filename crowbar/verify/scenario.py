@@ -193,7 +193,8 @@ class Scenario:
         """A browser sees the instance."""
         access = self.cloud.access
         url = access.dashboard_url or ""
-        return dashboard.visit(access, url, self.first.name, self.workdir, self.screenshots)
+        server = (self.first.name, self.first.id)
+        return dashboard.visit(access, url, server, self.workdir, self.screenshots)
 
 
 CHECKS: Mapping[CheckName, Callable[[Scenario], str]] = {
