@@ -55,8 +55,12 @@ def _without(one: Found, *faults: Fault) -> Found:
 
 
 def unique(found: list[Found]) -> list[Found]:
-    """The first barclamp of a name or alias stays; a later one is a fault."""
+    """The first barclamp of a name, an alias or a role stays; a later one is a fault.
+
+    Roles share one name space because Ansible's do: of two folders of one name it runs the first it finds.
+    """
     taken: dict[str, Found] = {}
+    roles: dict[str, Found] = {}
     result = []
     for one in found:
         if one.barclamp is None or one.source is None:
@@ -68,8 +72,14 @@ def unique(found: list[Found]) -> list[Found]:
             for name, path in names
             if name in taken
         ]
+        wrong = wrong or [
+            one.source.fault(f"{role!r} is already a role of {roles[role].folder}", "roles", role)
+            for role in one.barclamp.roles
+            if role in roles
+        ]
         if not wrong:
             taken.update((name, one) for name, _ in names)
+            roles.update((role, one) for role in one.barclamp.roles)
         result.append(_without(one, *wrong) if wrong else one)
     return result
 
