@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -124,16 +124,16 @@ def unfinished(devices: Iterable[Device | None]) -> bool:
     return any(dev and (dev["weight"] > 0) != (dev["parts"] > 0) for dev in devices)
 
 
-def open_builder(path: str, params: Mapping[str, Any]) -> Any:
+def open_builder(path: Path, params: Mapping[str, Any]) -> Any:
     """The builder kept in ``path``, or a new one.
 
     Raises ValueError where the partition power differs: the data would all be in the wrong places.
     """
     from swift.common.ring.builder import RingBuilder  # it is on the node only, with the role's packages
 
-    if not os.path.exists(path):
+    if not path.exists():
         return RingBuilder(params["part_power"], 1, params["min_part_hours"])
-    builder = RingBuilder.load(path)
+    builder = RingBuilder.load(str(path))
     if builder.part_power != params["part_power"]:
         raise ValueError(
             f"{path} has partition power {builder.part_power}, and {params['part_power']} is asked for: it cannot be "
@@ -147,8 +147,8 @@ def build(name: str, port: int, params: Mapping[str, Any], *, keep: bool) -> tup
 
     ``keep`` leaves the files alone. The result depends only on what is there and what is wanted: the seed is fixed.
     """
-    path = os.path.join(params["directory"], name)
-    builder = open_builder(f"{path}.builder", params)
+    ring, builder_file = (Path(params["directory"], f"{name}.{kind}") for kind in ("ring.gz", "builder"))
+    builder = open_builder(builder_file, params)
     wanted = wanted_devices(params, port, {dev["meta"]: dev["zone"] for dev in builder.devs if dev})
     altered = apply_devices(builder, wanted)
     altered |= apply_settings(builder, params, wanted.values())
@@ -156,16 +156,17 @@ def build(name: str, port: int, params: Mapping[str, Any], *, keep: bool) -> tup
     if altered or unfinished(builder.devs):
         moved, _balance, _removed = builder.rebalance(seed=name)
         builder.validate()
-    if (altered or moved or not os.path.exists(f"{path}.ring.gz")) and not keep:
-        save(builder, path)
+    if (altered or moved or not ring.exists()) and not keep:
+        save(builder, ring, builder_file)
     return altered or bool(moved), unfinished(builder.devs)
 
 
-def save(builder: Any, path: str) -> None:
+def save(builder: Any, ring: Path, builder_file: Path) -> None:
     """Write ring and builder. The builder comes last: killed in between, the next run makes the same ring again."""
-    builder.save(f"{path}.builder.new")  # gives the builder its id, which the ring does not hold
-    builder.get_ring().save(f"{path}.ring.gz")
-    os.replace(f"{path}.builder.new", f"{path}.builder")
+    new = builder_file.with_suffix(".new")
+    builder.save(str(new))
+    builder.get_ring().save(str(ring))
+    new.replace(builder_file)
 
 
 def strangers(params: Mapping[str, Any]) -> list[str]:
@@ -210,7 +211,7 @@ def main() -> None:
         changed |= different
         if waiting:
             module.warn(f"{name} ring: partitions wait for min_part_hours; apply this role again after it.")
-    paths = {name: os.path.join(module.params["directory"], f"{name}.ring.gz") for name in module.params["rings"]}
+    paths = {name: str(Path(module.params["directory"], f"{name}.ring.gz")) for name in module.params["rings"]}
     module.exit_json(changed=changed, paths=paths)
 
 
