@@ -137,7 +137,7 @@ def test_two_barclamps_cannot_have_a_role_of_one_name(tmp_path: Path) -> None:
     write(tmp_path, "b", roles={"server": {"summary": "Another"}})
     assert list(load_catalog([tmp_path])[0].barclamps) == ["a"]
     assert [fault.partition(": ")[2] for fault in faults(tmp_path)] == [
-        f"'server' is already a role of {tmp_path / 'a'}"
+        "'server' is already a role of a"
     ]
 
 
