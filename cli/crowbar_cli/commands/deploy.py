@@ -74,12 +74,12 @@ def deploy(
 
 def _run(settings: Settings, context: Context, target: Target, *, reapply: bool) -> Deployment:
     from crowbar.services import deploy as service
-    from crowbar_cli.interrupt import cancelling
+    from crowbar_cli.interrupt import cancelling, terminable
     from crowbar_cli.nodes import made_ready
     from crowbar_cli.progress.watch import open_watcher
 
     cancel = threading.Event()
-    with open_watcher(settings) as watcher:
+    with terminable(), open_watcher(settings) as watcher:
         proposals = made_ready(context, target, watcher.message)
         with cancelling(cancel, watcher.message):
             return service.deploy(context, proposals, watcher, cancel=cancel, force=reapply)

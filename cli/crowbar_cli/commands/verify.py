@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from crowbar_cli.interrupt import terminable
 from crowbar_cli.options import Settings, common
 from crowbar_cli.output import seconds, show_json
 from crowbar_cli.session import opened
@@ -44,13 +45,14 @@ def verify(ctx: click.Context, settings: Settings, screenshots: Path | None, nam
         raise click.BadParameter(f"{', '.join(unknown)}: known are {', '.join(known)}", param_hint="--check")
     with opened(settings) as context:
         access = _access(context)
-    report = run(
-        access,
-        workdir=settings.state.root / "verify",
-        reporter=lambda check: _tell(settings, check),
-        checks=[CheckName(name) for name in names] or None,
-        screenshots=screenshots,
-    )
+    with terminable():
+        report = run(
+            access,
+            workdir=settings.state.root / "verify",
+            reporter=lambda check: _tell(settings, check),
+            checks=[CheckName(name) for name in names] or None,
+            screenshots=screenshots,
+        )
     if settings.json:
         show_json({"passed": report.passed, "checks": report.checks, "leftovers": report.leftovers})
     else:
