@@ -12,7 +12,7 @@ packages=(
     python3-venv mmdebstrap dpkg-dev debian-archive-keyring systemd-container nftables iproute2 openssh-client
     qemu-utils cpio mtools dosfstools syslinux-common syslinux chromium chromium-driver kmod
 )
-[ "$purpose" != --development ] || packages+=(git shellcheck postgresql)
+[ "$purpose" != --development ] || packages+=(git shellcheck postgresql qemu-system-x86)
 
 inputs() {
     cat scripts/setup.sh scripts/uv.lock requirements.lock pyproject.toml
