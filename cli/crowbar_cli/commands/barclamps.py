@@ -15,6 +15,8 @@ from crowbar_cli.output import note, show, show_json, table
 if TYPE_CHECKING:
     from crowbar.catalog.model import Barclamp
 
+_WIDEST = 40  # of a default in the table; --output json has it whole
+
 
 @click.group(short_help="What can be installed; add your own.")
 @common
@@ -146,4 +148,6 @@ def _attributes(schema: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[s
         if sub.get("properties"):
             yield from _attributes(sub, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", json.dumps(sub.get("default"), ensure_ascii=False), str(sub.get("title", ""))
+            default = json.dumps(sub.get("default"), ensure_ascii=False)
+            shown = default if len(default) <= _WIDEST else f"{default[: _WIDEST - 3]}..."
+            yield f"{prefix}{name}", shown, str(sub.get("title", ""))

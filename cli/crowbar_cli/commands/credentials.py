@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from crowbar_cli.options import Settings, common
-from crowbar_cli.output import note, show
+from crowbar_cli.output import note, show, show_json
 from crowbar_cli.session import opened
 
 if TYPE_CHECKING:
     from crowbar.services.context import Context
+    from crowbar.services.credentials import AccessPoint
 
 
 @click.command(short_help="Where to log in, and with what.")
@@ -37,43 +38,31 @@ def credentials(settings: Settings, reveal: bool, file: Path | None) -> None:
 
     with opened(settings) as context:
         if file is not None:
-            _write(context, file)
+            _write(settings, context, file)
             return
         found = access_points(context)
         secrets = {one.secret: password(context, one.secret) for one in found if one.secret} if reveal else {}
-    documents = [
-        {
-            "title": one.title,
-            "url": one.url,
-            "user": one.user,
-            "secret": one.secret,
-            **({"password": secrets.get(one.secret)} if reveal else {}),
-        }
-        for one in found
-    ]
+    nothing = "There is nothing to log in to yet. Next: crowbar deploy --single-node"
+    documents = [{**_document(one), **({"password": secrets.get(one.secret)} if reveal else {})} for one in found]
+    hidden = "-" if reveal else "(--show)"
     rows = [
-        (
-            one.title,
-            one.url,
-            one.user or "-",
-            secrets.get(one.secret, "-") if reveal else "(--show)" if one.secret else "-",
-        )
-        for one in found
+        (one.title, one.url, one.user or "-", secrets.get(one.secret, hidden if one.secret else "-")) for one in found
     ]
-    show(
-        settings,
-        {"access": documents},
-        ("what", "where", "user", "password"),
-        rows,
-        "There is nothing to log in to yet. Next: crowbar deploy --single-node",
-    )
+    show(settings, {"access": documents}, ("what", "where", "user", "password"), rows, nothing)
 
 
-def _write(context: Context, file: Path) -> None:
+def _document(point: AccessPoint) -> dict[str, Any]:
+    return {"title": point.title, "url": point.url, "user": point.user, "secret": point.secret}
+
+
+def _write(settings: Settings, context: Context, file: Path) -> None:
     from crowbar.services.credentials import login, write_private
 
     access = login(context)
     as_clouds = file.suffix in {".yaml", ".yml", ".json"}
     write_private(file, access.clouds_yaml() if as_clouds else access.openrc())
     use = f"OS_CLIENT_CONFIG_FILE={file} openstack --os-cloud crowbar" if as_clouds else f". {file}; openstack"
+    if settings.json:
+        show_json({"file": file})
+        return
     note(f"Wrote {file}, which only you can read. Next: {use} server list")
