@@ -75,11 +75,11 @@ def test_plays_are_in_dependency_order_with_the_gates_between(context: Context, 
     export(context, tmp_path / "project")
     plays = yaml.safe_load((tmp_path / "project" / "site.yml").read_text())
     assert [one["name"] for one in plays] == [
-        "base/base-node",
-        "base/gate",
-        "maker/maker-ring",
-        "maker/maker-store",
-        "front/front-server",
+        "Apply base/base-node",
+        "Check the gate of base",
+        "Apply maker/maker-ring",
+        "Apply maker/maker-store",
+        "Apply front/front-server",
     ]
     inventory = yaml.safe_load((tmp_path / "project" / "inventory.yml").read_text())
     assert inventory["all"]["hosts"]["here"]["ansible_connection"] == "local"
@@ -162,4 +162,4 @@ def test_the_same_role_in_two_barclamps_is_refused(context: Context, tmp_path: P
 
 def test_yaml_has_no_anchors() -> None:
     shared = ["a"]
-    assert to_yaml({"one": shared, "two": shared}) == "---\none:\n- a\ntwo:\n- a\n"
+    assert to_yaml({"one": shared, "two": shared}) == "---\none:\n  - a\ntwo:\n  - a\n"

@@ -49,12 +49,12 @@ def _role_play(catalog: Catalog, step: Vertex) -> dict[str, Any]:
     if role.packages:
         tasks.append({"name": "Packages", "crowbar.node.packages": {"names": list(role.packages)}})
     tasks.append({"name": "Role", "ansible.builtin.import_role": {"name": role.ansible_name}})
-    return _play(f"{step.barclamp}/{step.role}", role.ansible_name, step, tasks)
+    return _play(f"Apply {step.barclamp}/{step.role}", role.ansible_name, step, tasks)
 
 
 def _gate_play(step: Vertex) -> dict[str, Any]:
     tasks = [{"name": "Gate", "ansible.builtin.import_tasks": f"gates/{step.barclamp}.yml"}]
-    return _play(f"{step.barclamp}/gate", step.node, step, tasks)
+    return _play(f"Check the gate of {step.barclamp}", step.node, step, tasks)
 
 
 def _play(name: str, hosts: str, step: Vertex, tasks: list[dict[str, Any]]) -> dict[str, Any]:

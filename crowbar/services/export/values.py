@@ -23,6 +23,10 @@ class _Dumper(yaml.SafeDumper):
         """Write everything out: a file for people has no anchors."""
         return True
 
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002  PyYAML names it
+        """Indent lists within mappings, as Ansible's own linter wants it."""
+        super().increase_indent(flow, indentless=False)
+
 
 def _unsafe(dumper: yaml.SafeDumper, value: Unsafe) -> yaml.ScalarNode:
     return dumper.represent_scalar("!unsafe", str(value))
