@@ -14,9 +14,8 @@ libvirt's events, gets none until it is restarted, and waits for ever when a dev
 from __future__ import annotations
 
 import argparse
-import os
+import multiprocessing
 import sys
-import traceback
 import uuid
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -38,22 +37,14 @@ FLAVORS = [
 
 
 def in_parallel(*works: Callable[[], object]) -> None:
-    """Do each in a child process; end this one if any of them failed."""
-    children = []
-    for work in works:
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                work()
-                status = 0
-            except Exception:
-                traceback.print_exc()
-            finally:
-                sys.stderr.flush()
-                os._exit(status)
-        children.append(child)
-    if any([os.waitpid(child, 0)[1] for child in children]):
+    """Do each in a process of its own; end this one if any of them failed."""
+    fork = multiprocessing.get_context("fork")
+    children = [fork.Process(target=work) for work in works]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+    if any(child.exitcode for child in children):
         sys.exit("The tables of Nova's databases could not be made.")
 
 
