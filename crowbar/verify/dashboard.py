@@ -78,7 +78,7 @@ class _Tour:
 
 
 def visit(access: CloudAccess, url: str, server: tuple[str, str], workdir: Path, screenshots: Path | None) -> str:
-    """Sign in to the Dashboard at ``url``, and see the instance ``server`` (name and id) in its list and in the network topology.
+    """Sign in to the Dashboard at ``url``, and see the instance ``server`` (name and id) in its list and topology.
 
     Says what was seen. Raises CheckError with the text of the page that did not show what it should.
     """

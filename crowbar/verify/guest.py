@@ -88,13 +88,15 @@ def _limited(channel: paramiko.Channel, command: str) -> Iterator[bytes]:
 
 @contextmanager
 def login(
-    address: str, key: paramiko.PKey, console: Callable[[], str], timeout: float = SSH_TIMEOUT
+    address: str, key: paramiko.PKey, console: Callable[[], str], timeout: float | None = None
 ) -> Iterator[Guest]:
     """Log in to the guest at ``address`` as root, as soon as it answers with the host key that ``console`` shows.
 
-    Raises CheckError, telling what stood in the way last, after ``timeout`` seconds.
+    Raises CheckError, telling what stood in the way last, after ``timeout`` seconds (None: SSH_TIMEOUT).
     """
-    client = until(f"SSH to {address}", lambda: _connect(address, key, console), timeout=timeout, every=0.5)
+    client = until(
+        f"SSH to {address}", lambda: _connect(address, key, console), timeout=timeout or SSH_TIMEOUT, every=0.5
+    )
     try:
         yield Guest(client)
     finally:

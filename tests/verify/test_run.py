@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from crowbar.errors import EnvironmentFault
-from crowbar.verify import Check, CheckName, CheckStatus, CloudAccess, Report, removal, scenario, servers, verify
+from crowbar.verify import Check, CheckName, CheckStatus, CloudAccess, Report, guest, removal, scenario, servers, verify
 from crowbar.verify.image import TinyImage
 from crowbar.verify.model import NEEDS
 from tests.verify.fake_cloud import FakeCloud
@@ -83,6 +83,18 @@ def test_what_does_not_stand_on_a_failure_goes_on(fake: FakeCloud, access: Cloud
     assert detail(report, N.SSH) == "not tried, as instance failed"
     assert detail(report, N.TRANSFER) == "not tried, as ssh failed"
     assert found[N.OBJECT] is found[N.REMOVAL] is S.PASSED
+    assert fake.names() == []
+
+
+def test_an_instance_that_is_not_reached_is_shown_by_its_console(
+    fake: FakeCloud, access: CloudAccess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guest, "SSH_TIMEOUT", 0.5)
+    report = verify(access, workdir=tmp_path, reporter=unheard, checks=[N.METADATA])
+    assert statuses(report)[N.INSTANCE] is S.PASSED
+    assert "last seen: no host key on the guest's console" in detail(report, N.SSH)
+    assert "| crowbar-tiny: 1.5 s: kernel is up" in detail(report, N.SSH)
+    assert statuses(report)[N.METADATA] is S.FAILED
     assert fake.names() == []
 
 
