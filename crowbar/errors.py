@@ -45,7 +45,7 @@ class InputError(CrowbarError):
     exit_code = 2
 
 
-class EnvironmentFault(CrowbarError):
+class EnvironmentFault(CrowbarError):  # noqa: N818 - EnvironmentError is a name of Python's own
     """The admin host cannot do what was asked (not root, no space, a port taken, the mirror away)."""
 
     exit_code = 2

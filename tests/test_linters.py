@@ -21,14 +21,19 @@ LINTERS = {
 
 
 def _run(argv: list[object]) -> None:
-    # ansible-lint runs ansible and yamllint by name.
+    # ansible-lint runs ansible and yamllint by name, and looks for our collection where Ansible does.
     done = subprocess.run(
         [str(word) for word in argv],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
-        env={"PATH": f"{BIN}:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(Path.home()), "LC_ALL": "C.UTF-8"},
+        env={
+            "PATH": f"{BIN}:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": str(Path.home()),
+            "LC_ALL": "C.UTF-8",
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "playbooks" / "collections"),
+        },
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 

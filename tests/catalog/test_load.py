@@ -136,9 +136,7 @@ def test_two_barclamps_cannot_have_a_role_of_one_name(tmp_path: Path) -> None:
     write(tmp_path, "a", roles={"server": {"summary": "One"}})
     write(tmp_path, "b", roles={"server": {"summary": "Another"}})
     assert list(load_catalog([tmp_path])[0].barclamps) == ["a"]
-    assert [fault.partition(": ")[2] for fault in faults(tmp_path)] == [
-        "'server' is already a role of a"
-    ]
+    assert [fault.partition(": ")[2] for fault in faults(tmp_path)] == ["'server' is already a role of a"]
 
 
 def test_the_first_of_two_with_a_name_stays(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crowbar.services.credentials import cloud_access
 from crowbar.verify.reboots import hard_reboots
+from crowbar_cli.commands.verify import cloud_access
 from tests.cloud.conftest import Cloud
 
 pytestmark = pytest.mark.cloud

@@ -44,7 +44,7 @@ def verify(ctx: click.Context, settings: Settings, screenshots: Path | None, nam
     if unknown := [name for name in names if name not in known]:
         raise click.BadParameter(f"{', '.join(unknown)}: known are {', '.join(known)}", param_hint="--check")
     with opened(settings) as context:
-        access = _access(context)
+        access = cloud_access(context)
     with terminable():
         report = run(
             access,
@@ -65,7 +65,8 @@ def verify(ctx: click.Context, settings: Settings, screenshots: Path | None, nam
     ctx.exit(0 if report.passed else 1)
 
 
-def _access(context: Context) -> CloudAccess:
+def cloud_access(context: Context) -> CloudAccess:
+    """What the checks need to know of the deployed cloud. Raises EnvironmentFault if there is none."""
     from crowbar.services.credentials import access_points, login
     from crowbar.verify.model import CloudAccess
 
