@@ -18,37 +18,53 @@ from crowbar.errors import NodeError
 from crowbar.store.model import Node, NodeKind
 
 UNIT = "crowbar-apply"
-_RUNTIME = f"/run/{UNIT}"
-# The worker is a transient unit of that one name: systemd itself sees to it that there are never two on a node, that
-# nothing of it stays when it is stopped, and that its folder (with the secrets) is on a tmpfs and goes with it.
-_WORKER = (
-    "systemd-run",
-    "--quiet",
-    "--pipe",
-    "--wait",
-    "--collect",
-    f"--unit={UNIT}",
-    f"--property=RuntimeDirectory={UNIT}",
-    "--property=RuntimeDirectoryMode=0700",
-    "--property=TimeoutStopSec=20",
-    f"--setenv=TMPDIR={_RUNTIME}",
-    "--setenv=HOME=/root",
-    "--setenv=LANG=C.UTF-8",
-    "ansible-runner",
-    "worker",
-    "--private-data-dir",
-    f"{_RUNTIME}/job",
-)
-# Pipelining keeps modules' arguments, secrets among them, out of files; the temporary folders are on the tmpfs too.
-_ANSIBLE = {
-    "ANSIBLE_PIPELINING": "1",
-    "ANSIBLE_LOCAL_TEMP": f"{_RUNTIME}/ansible",
-    "ANSIBLE_REMOTE_TEMP": f"{_RUNTIME}/remote",
-    "ANSIBLE_RETRY_FILES_ENABLED": "0",
-    "ANSIBLE_DEPRECATION_WARNINGS": "0",
-    "ANSIBLE_NOCOLOR": "1",
-    "ANSIBLE_INVENTORY_ENABLED": "yaml",
-}
+
+
+def unit_of(lane: int) -> str:
+    """The name of a lane's unit, which is also that of its folder in /run."""
+    return f"{UNIT}-{lane}"
+
+
+def worker_command(unit: str) -> tuple[str, ...]:
+    """What runs a worker on a node, as the transient ``unit``.
+
+    By the unit's name systemd itself sees to it that there are never two of a lane, that nothing of one stays when
+    it is stopped, and that its folder (with the secrets) is on a tmpfs and goes with it.
+    """
+    return (
+        "systemd-run",
+        "--quiet",
+        "--pipe",
+        "--wait",
+        "--collect",
+        f"--unit={unit}",
+        f"--property=RuntimeDirectory={unit}",
+        "--property=RuntimeDirectoryMode=0700",
+        "--property=TimeoutStopSec=20",
+        f"--setenv=TMPDIR=/run/{unit}",
+        "--setenv=HOME=/root",
+        "--setenv=LANG=C.UTF-8",
+        "ansible-runner",
+        "worker",
+        "--private-data-dir",
+        f"/run/{unit}/job",
+    )
+
+
+def ansible_settings(unit: str) -> dict[str, str]:
+    """The environment of ansible-playbook.
+
+    Pipelining keeps modules' arguments, secrets among them, out of files; the temporary folders are on the tmpfs too.
+    """
+    return {
+        "ANSIBLE_PIPELINING": "1",
+        "ANSIBLE_LOCAL_TEMP": f"/run/{unit}/ansible",
+        "ANSIBLE_REMOTE_TEMP": f"/run/{unit}/remote",
+        "ANSIBLE_RETRY_FILES_ENABLED": "0",
+        "ANSIBLE_DEPRECATION_WARNINGS": "0",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_INVENTORY_ENABLED": "yaml",
+    }
 
 
 def transport_to(node: Node, *, patience: float = 30) -> Transport:
@@ -56,35 +72,38 @@ def transport_to(node: Node, *, patience: float = 30) -> Transport:
     return LocalTransport() if node.kind is NodeKind.HOST else SshTransport(node, patience=patience)
 
 
-def stop_worker(transport: Transport) -> None:
+def stop_worker(transport: Transport, lane: int) -> None:
     """End the worker that an engine which died, or a cancelled step, left on the node; none is fine too."""
-    transport.run(["systemctl", "stop", f"{UNIT}.service"], timeout=60)
+    transport.run(["systemctl", "stop", f"{unit_of(lane)}.service"], timeout=60)
 
 
 class AnsibleApplier:
     """The real Applier."""
 
-    def apply(self, node: Node, jobs: Sequence[Job], sink: Sink, cancel: threading.Event) -> None:
+    def apply(self, node: Node, jobs: Sequence[Job], sink: Sink, cancel: threading.Event, lane: int = 0) -> None:
         """Run the jobs on the node; see `crowbar.apply.model.Applier`."""
         if cancel.is_set():
             return
         transport = transport_to(node)
         try:
-            stop_worker(transport)
-            self._run(transport, node, jobs, sink, cancel)
+            stop_worker(transport, lane)
+            self._run(transport, node, jobs, sink, cancel, lane)
         finally:
             transport.close()
 
-    def _run(self, transport: Transport, node: Node, jobs: Sequence[Job], sink: Sink, cancel: threading.Event) -> None:
+    def _run(
+        self, transport: Transport, node: Node, jobs: Sequence[Job], sink: Sink, cancel: threading.Event, lane: int
+    ) -> None:
+        unit = unit_of(lane)
         translate = Translator([job.key for job in jobs], sink)
         with (
             bundle(node.name, jobs) as folder,
             tempfile.TemporaryDirectory(prefix="crowbar-process-") as scratch,
-            transport.open(_WORKER) as session,
-            _cancelling(node, cancel),
+            transport.open(worker_command(unit)) as session,
+            _cancelling(node, cancel, lane),
         ):
             try:
-                transmit(session.stdin, str(folder), extra_variables(jobs), _ANSIBLE)
+                transmit(session.stdin, str(folder), extra_variables(jobs), ansible_settings(unit))
                 session.close_stdin()
                 status, explanation = process(session.stdout, scratch, translate)
             except OSError as error:
@@ -104,7 +123,7 @@ def _conclude(
 
 
 @contextlib.contextmanager
-def _cancelling(node: Node, cancel: threading.Event) -> Iterator[None]:
+def _cancelling(node: Node, cancel: threading.Event, lane: int) -> Iterator[None]:
     """While inside: when ``cancel`` is set, stop the node's worker, which ends the stream that is being read."""
     over = threading.Event()
 
@@ -114,7 +133,7 @@ def _cancelling(node: Node, cancel: threading.Event) -> Iterator[None]:
                 transport = transport_to(node, patience=5)
                 # A node that cannot be reached any more has also ended the stream.
                 with contextlib.suppress(NodeError), contextlib.closing(transport):
-                    stop_worker(transport)
+                    stop_worker(transport, lane)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()

@@ -31,7 +31,7 @@ class FakeApplier:
     batches: list[tuple[str, ...]] = field(default_factory=list)
     jobs: dict[str, Job] = field(default_factory=dict)
 
-    def apply(self, node: Node, jobs: Sequence[Job], sink: Sink, cancel: threading.Event) -> None:
+    def apply(self, node: Node, jobs: Sequence[Job], sink: Sink, cancel: threading.Event, lane: int = 0) -> None:  # noqa: ARG002 (the protocol's)
         """Play the jobs; see `crowbar.apply.model.Applier`."""
         self.batches.append(tuple(job.key for job in jobs))
         if node.name in self.unreachable:

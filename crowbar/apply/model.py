@@ -73,8 +73,8 @@ class Sink(Protocol):
 class Applier(Protocol):
     """Runs jobs on a node, one after the other; a failing one ends the sequence."""
 
-    def apply(self, node: Node, jobs: Sequence[Job], sink: Sink, cancel: threading.Event) -> None:
-        """Run ``jobs`` on ``node`` in order, reporting to ``sink``.
+    def apply(self, node: Node, jobs: Sequence[Job], sink: Sink, cancel: threading.Event, lane: int = 0) -> None:
+        """Run ``jobs`` on ``node`` in order, reporting to ``sink``. Calls with different ``lane`` may run at once.
 
         Jobs after a failed one, and all that had not begun when ``cancel`` was set or the connection was lost, are
         not reported as started: whether they run later is the engine's decision. A started job is always reported

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from crowbar.engine.plan import PlannedStep
-from crowbar.store.model import StepStatus
+from crowbar.store.model import StepKind, StepStatus
 
 _GOOD = frozenset({StepStatus.SUCCEEDED, StepStatus.UNCHANGED})
+
+
+def lanes(chain: Sequence[PlannedStep], most: int) -> list[Sequence[PlannedStep]]:
+    """The chain as up to ``most`` chains that may run beside each other on their node.
+
+    That is more than one only where all steps are gates: these change nothing, and none waits for another.
+    """
+    if any(step.kind is not StepKind.GATE for step in chain):
+        return [chain]
+    return [lane for start in range(most) if (lane := chain[start::most])]
 
 
 class Board:

@@ -46,9 +46,13 @@ class Happened:
 
 @dataclass(frozen=True)
 class Idle:
-    """A node is done with its jobs; with the error that ended them, if one did. ``defect`` is a bug of ours."""
+    """A lane of a node is done with its jobs; with the error that ended them, if one did.
+
+    ``defect`` is a bug of ours.
+    """
 
     node: str
+    lane: int = 0
     error: CrowbarError | None = None
     defect: BaseException | None = None
 

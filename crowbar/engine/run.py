@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from crowbar.apply.model import Applier, Job, Outcome, Result
-from crowbar.engine.board import Board
+from crowbar.engine.board import Board, lanes
 from crowbar.engine.messages import Finished, Happened, Idle, Line, Message, QueueSink, Started
 from crowbar.engine.plan import Known, Plan, PlannedStep, decide
 from crowbar.engine.redact import Redactor
@@ -38,6 +39,7 @@ from crowbar.store.model import (
 from crowbar.store.store import Store
 
 _MOST_NODES_AT_ONCE = 32
+_GATE_LANES = 2
 _POLL_SECONDS = 0.3  # how soon a cancellation is seen, and events are written at the latest
 _STATUS = {
     Result.SUCCEEDED: StepStatus.SUCCEEDED,
@@ -71,8 +73,8 @@ class Run:
         self._cancel = cancel
         self._force = force
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._busy: set[str] = set()
-        self._untouched: set[str] = set()  # busy nodes that have not begun with any step: none at the end is a fault
+        self._busy: Counter[str] = Counter()  # how many lanes of a node are at work
+        self._handed: dict[tuple[str, int], frozenset[str]] = {}  # what each of these lanes was given
         self._events: list[Event] = []
         self._rows: dict[str, StepRow] = {}
         self._board = Board(())
@@ -120,7 +122,7 @@ class Run:
         while True:
             if not self._cancel.is_set():
                 self._dispatch(pool)
-            if not self._busy:
+            if not self._busy.total():
                 return
             try:
                 self._take(self._messages.get(timeout=_POLL_SECONDS))
@@ -131,7 +133,7 @@ class Run:
         """Give every idle node what it can do now."""
         for step, culprit in self._board.blocked():
             self._finish(step.key, StepStatus.CANCELLED, error=f"It needs {culprit}, which did not succeed.")
-        idle = [name for name in self._board.nodes_waiting() if name not in self._busy]
+        idle = [name for name in self._board.nodes_waiting() if not self._busy[name]]
         while idle:
             name = idle.pop(0)
             chain = self._board.chain(name)
@@ -139,15 +141,16 @@ class Run:
             if needed:
                 self._hand_over(name, [self._board.steps[step.key] for step in needed], pool)
             elif chain:  # all had nothing to do: that may have freed others, here or elsewhere
-                idle = [name for name in self._board.nodes_waiting() if name not in self._busy]
+                idle = [name for name in self._board.nodes_waiting() if not self._busy[name]]
 
     def _hand_over(self, name: str, chain: Sequence[PlannedStep], pool: ThreadPoolExecutor) -> None:
-        self._busy.add(name)
-        self._untouched.add(name)
         self._set_state(name, NodeState.READYING, Health.OK)
-        jobs = [self._job_of(step) for step in chain]
-        self._watcher.message(f"{name}: {len(jobs)} steps handed over, from {jobs[0].key}")
-        pool.submit(self._apply, self._nodes[name], jobs)
+        for lane, steps in enumerate(lanes(chain, _GATE_LANES)):
+            jobs = [self._job_of(step) for step in steps]
+            self._busy[name] += 1
+            self._handed[name, lane] = frozenset(job.key for job in jobs)
+            self._watcher.message(f"{name}: {len(jobs)} steps handed over, from {jobs[0].key}")
+            pool.submit(self._apply, self._nodes[name], lane, jobs)
 
     def _still_needed(self, step: PlannedStep) -> bool:
         """Decide a step for good, now that the facts it uses are there; one with nothing to do is done."""
@@ -166,15 +169,15 @@ class Run:
     def _applied(self) -> dict[str, Applied]:
         return {applied.key: applied for applied in self._store.applied.list()}
 
-    def _apply(self, node: Node, jobs: Sequence[Job]) -> None:
+    def _apply(self, node: Node, lane: int, jobs: Sequence[Job]) -> None:
         """In a thread of the pool: the only place where an applier's trouble is caught."""
-        idle = Idle(node.name)
+        idle = Idle(node.name, lane)
         try:
-            self._applier.apply(node, jobs, QueueSink(self._messages), self._cancel)
+            self._applier.apply(node, jobs, QueueSink(self._messages), self._cancel, lane)
         except CrowbarError as error:
-            idle = Idle(node.name, error=error)
+            idle = Idle(node.name, lane, error=error)
         except Exception as defect:  # noqa: BLE001 (raised again in the engine's thread)
-            idle = Idle(node.name, defect=defect)
+            idle = Idle(node.name, lane, defect=defect)
         self._messages.put(idle)
 
     def _take(self, message: Message) -> None:
@@ -187,8 +190,8 @@ class Run:
                 self._watcher.line(key, self._redactor.text(text))
             case Happened(key, kind, text, data):
                 self._event(kind, text, key, data)
-            case Idle(node, error, defect):
-                self._idle(node, error)
+            case Idle(node, lane, error, defect):
+                self._idle(node, lane, error)
                 if defect is not None:
                     raise defect
 
@@ -197,7 +200,6 @@ class Run:
         self._flush()
         self._store.deployments.start_step(row.id, self._board.steps[key].identity)
         self._board.status[key] = StepStatus.RUNNING
-        self._untouched.discard(self._board.steps[key].node)
         self._event("step.started", key, key)
         self._show(replace(row, status=StepStatus.RUNNING, started=datetime.now(UTC)))
 
@@ -248,12 +250,13 @@ class Run:
         ended = replace(self._rows[key], status=status, changed=changed, error=self._redactor.text(error))
         self._show(replace(ended, finished=datetime.now(UTC)))
 
-    def _idle(self, node: str, error: CrowbarError | None) -> None:
-        """A node is free again. One that cannot be reached is quarantined: none of its steps is tried again."""
-        self._busy.discard(node)
+    def _idle(self, node: str, lane: int, error: CrowbarError | None) -> None:
+        """A node's lane is free again. One that cannot be reached is quarantined: none of its steps is tried again."""
+        self._busy[node] -= 1
+        handed = self._handed.pop((node, lane))
         if self._cancel.is_set():
             return
-        if error is None and node in self._untouched:
+        if error is None and all(self._board.status[key] is StepStatus.PENDING for key in handed):
             error = NodeError(f"Node {node} began with none of the steps that it was given.")
         if error is None:
             return

@@ -50,12 +50,12 @@ def test_not_in_events_nor_in_what_the_commands_print(cloud: Cloud, values: list
 
 
 def test_not_where_the_bundle_was_on_the_node(cloud: Cloud) -> None:
-    script = "ls -d /run/crowbar-apply /root/.ansible/tmp/* /tmp/ansible* 2>/dev/null || true"
+    script = "ls -d /run/crowbar-apply-* /root/.ansible/tmp/* /tmp/ansible* 2>/dev/null || true"
     assert cloud.on_node("sh", "-c", script).strip() == ""
 
 
 def test_not_in_the_nodes_journal(cloud: Cloud, values: list[str]) -> None:
-    journal = cloud.on_node("journalctl", "--no-pager", "-o", "cat", "-u", "crowbar-apply", "-t", "python3")
+    journal = cloud.on_node("journalctl", "--no-pager", "-o", "cat", "-u", "crowbar-apply-*", "-t", "python3")
     assert [v for v in values if v in journal] == []
 
 

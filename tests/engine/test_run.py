@@ -32,6 +32,13 @@ def test_a_second_deployment_applies_nothing_and_checks_the_gates(cloud: Cloud) 
     assert len([key for batch in cloud.applier.batches for key in batch]) == 5
 
 
+def test_gates_alone_are_checked_beside_each_other(cloud: Cloud) -> None:
+    cloud.deploy()
+    cloud.applier.batches.clear()
+    cloud.deploy()
+    assert [len(batch) for batch in cloud.applier.batches] == [3, 2]
+
+
 def test_unchanged_facts_leave_their_users_alone_and_changed_ones_do_not(cloud: Cloud) -> None:
     cloud.deploy()
     cloud.inputs["swift/ring@n1"] = {"content": "2"}
