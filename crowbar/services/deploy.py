@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from crowbar.apply.applier import AnsibleApplier
 from crowbar.apply.model import Applier, Job, JobKind
 from crowbar.catalog import variables as catalog_variables
 from crowbar.catalog.model import FactRef, WantedProposal
-from crowbar.catalog.templates import render
 from crowbar.catalog.variables import Deployed, PublishedValues
 from crowbar.engine import plan as planning
 from crowbar.engine.graph import Vertex
@@ -24,16 +22,6 @@ from crowbar.services.context import Context
 from crowbar.services.lock import deployment_lock
 from crowbar.services.wanted import choices_made, deployed, merged
 from crowbar.store.model import Deployment, Proposal, StepKind
-
-
-@dataclass(frozen=True)
-class AccessPoint:
-    """An address for people. ``secret`` names the secret ("barclamp/name") that its user logs in with."""
-
-    title: str
-    url: str
-    user: str = ""
-    secret: str = ""
 
 
 def make_plan(context: Context, proposals: Sequence[WantedProposal] = (), *, force: bool = False) -> Plan:
@@ -160,19 +148,3 @@ def _revealed(
         return None if value is None else value.decode()
 
     return catalog_variables.reveal(seen, context.store.secrets.value, fact)
-
-
-def access_points(context: Context) -> list[AccessPoint]:
-    """The addresses that people use, of all barclamps of the saved proposals, in the barclamps' order."""
-    wanted = deployed(context, merged(context, ()))
-    published = catalog_variables.published(context.catalog, wanted)
-    points = []
-    for barclamp in catalog_variables.in_order(context.catalog, wanted.proposals):
-        for access in barclamp.access:
-            place = f"{barclamp.path / 'barclamp.yml'} access"
-            url, user, secret = (
-                str(render(template, published[barclamp.name], place)) if template else ""
-                for template in (access.url, access.user, access.secret)
-            )
-            points.append(AccessPoint(access.title, url, user, secret))
-    return points

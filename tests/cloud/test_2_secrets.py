@@ -8,7 +8,7 @@ import pytest
 
 from tests.cloud.conftest import Cloud
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(3000)]
 
 
 @pytest.fixture(scope="module")

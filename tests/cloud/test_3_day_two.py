@@ -12,7 +12,7 @@ import yaml
 from crowbar.paths import data_dir
 from tests.cloud.conftest import Cloud
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(3000)]
 CLUSTER = data_dir() / "playbooks" / "clusters" / "single-node.yml"
 
 

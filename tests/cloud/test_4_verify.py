@@ -8,7 +8,7 @@ from crowbar.verify.reboots import hard_reboots
 from crowbar_cli.commands.verify import cloud_access
 from tests.cloud.conftest import Cloud
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(3000)]
 REBOOTS = 30
 
 
