@@ -99,7 +99,7 @@ def floor(folder: Path) -> Cost:
 
 def crowbar(state: StateDir, *words: str) -> Any:
     done = subprocess.run(
-        [sys.executable, "-m", "crowbar_cli.main", "--state-dir", str(state.root), *words],
+        [Path(sys.executable).with_name("crowbar"), "--state-dir", str(state.root), *words],
         stdout=subprocess.PIPE,
         check=True,
         text=True,

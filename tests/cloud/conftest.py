@@ -36,7 +36,7 @@ class Crowbar:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Begin a command; stderr goes where the test's own goes."""
-        argv = [sys.executable, "-m", "crowbar_cli.main", "--state-dir", str(self.state.root), *arguments]
+        argv = [str(Path(sys.executable).with_name("crowbar")), "--state-dir", str(self.state.root), *arguments]
         return subprocess.Popen(argv, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
 
     def run(self, *arguments: str, status: int = 0, seconds: float = DEPLOY_SECONDS) -> str:
