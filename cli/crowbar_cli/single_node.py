@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crowbar.errors import EnvironmentFault, NodeError
+from crowbar.errors import EnvironmentFault
 from crowbar.store.model import Node, NodeKind
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def bring_up(context: Context, packages: tuple[str, ...], proposals: Mapping[str
     A machine that is there is only powered on. Raises EnvironmentFault where this host cannot, NodeError where the
     machine does not answer.
     """
+    from crowbar.apply.facts import gather_facts
     from crowbar.rack import ContainerMachine, Status
 
     machine = machine_of(context)
@@ -64,7 +65,7 @@ def bring_up(context: Context, packages: tuple[str, ...], proposals: Mapping[str
     node = replace(machine.node(), aliases=(ALIAS,))
     if known is None or known.host_key != node.host_key:
         say("looking at what the machine can do")
-        context.store.nodes.save(replace(node, facts=probed(node)))
+        context.store.nodes.save(replace(node, facts=gather_facts(node).as_mapping()))
 
 
 def power_on(context: Context, say: Say) -> None:
@@ -75,21 +76,6 @@ def power_on(context: Context, say: Say) -> None:
     for node in context.store.nodes.list():
         if node.kind is NodeKind.CONTAINER:
             _power_on(machine_of(context, node.name), say)
-
-
-def probed(node: Node) -> dict[str, Any]:
-    """What the node says that it is and can do.
-
-    Raises NodeError if it does not answer, or says what no probe would.
-    """
-    from crowbar.apply.applier import transport_to
-    from crowbar_inventory.facts import FactsError, parse, probe_source
-
-    done = transport_to(node).run(["python3", "-"], stdin=probe_source(), timeout=120)
-    try:
-        return parse(done.stdout).as_mapping()
-    except FactsError as error:
-        raise NodeError(f"Node {node.name} did not tell what it can do: {error}.", hint="crowbar shell") from error
 
 
 def remove(context: Context) -> list[str]:

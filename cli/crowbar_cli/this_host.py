@@ -30,9 +30,8 @@ def described() -> Node:
     """The host as a node, with what was found on it now."""
     from crowbar_inventory.probe import facts
 
-    found = facts()
     name = socket.gethostname().partition(".")[0]
-    return Node(name, NodeKind.HOST, {"admin": _address()}, aliases=("node",), facts=_plain(found))
+    return Node(name, NodeKind.HOST, {"admin": _address()}, aliases=("node",), facts=facts())
 
 
 def take(context: Context) -> Node:
@@ -122,7 +121,3 @@ def _address() -> str:
                 hint=f"Configure its network (see `ip route`; {Path('/etc/network')}).",
             ) from error
         return str(probe.getsockname()[0])
-
-
-def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in facts.items()}

@@ -21,8 +21,13 @@ def gather_facts(node: Node) -> NodeFacts:
     finally:
         transport.close()
     if done.status != 0:
-        raise NodeError(f"The probe on node {node.name} ended with status {done.status}: {done.stderr[-2000:].strip()}")
+        raise NodeError(
+            f"The probe on node {node.name} ended with status {done.status}: {done.stderr[-2000:].strip()}",
+            hint="crowbar shell, and look whether python3 runs there",
+        )
     try:
         return parse(done.stdout)
     except FactsError as error:
-        raise NodeError(f"Node {node.name} sent facts that are none: {error}.") from error
+        raise NodeError(
+            f"Node {node.name} did not tell what it can do: {error}.", hint="crowbar shell, and look what runs there"
+        ) from error

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import pytest
 
 from crowbar.apply.transport import Completed
-from crowbar.errors import EnvironmentFault, NodeError
+from crowbar.errors import EnvironmentFault
 from crowbar.rack import Status
 from crowbar.store.model import Node, NodeKind
 from crowbar_cli import single_node, this_host
@@ -91,6 +91,9 @@ class FakeTransport:
         assert b"capabilities" in stdin
         return Completed(0, self.answer, "")
 
+    def close(self) -> None:
+        """It has no connection."""
+
 
 @pytest.fixture
 def rack(bare: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
@@ -106,7 +109,7 @@ def rack(bare: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
     FakeMachine.made.clear()
     monkeypatch.setattr("crowbar.rack.ContainerMachine", FakeMachine)
     monkeypatch.setattr("crowbar.provision.image.build.build_image", build_image)
-    monkeypatch.setattr("crowbar.apply.applier.transport_to", lambda _node: FakeTransport(json.dumps(FACTS)))
+    monkeypatch.setattr("crowbar.apply.facts.transport_to", lambda _node: FakeTransport(json.dumps(FACTS)))
     monkeypatch.setattr("crowbar_inventory.probe.facts", lambda: {**FACTS, "capabilities": ["loop", "tun"]})
     monkeypatch.setattr(single_node, "_devices", lambda: ["/dev/kvm"])
     bare.applier.publishing = {"maker/maker-ring@node1": {"ring": b"cmluZw=="}}
@@ -167,10 +170,13 @@ def test_what_the_host_cannot_do_is_told_and_nothing_is_saved(rack: Cli, monkeyp
         assert context.store.proposals.list() == []
 
 
-def test_a_node_that_talks_nonsense_is_an_error(rack: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crowbar.apply.applier.transport_to", lambda _node: FakeTransport("hello"))
-    with pytest.raises(NodeError, match="did not tell what it can do"):
-        single_node.probed(FakeMachine(Path()).node())
+def test_a_machine_that_talks_nonsense_is_no_node(rack: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crowbar.apply.facts.transport_to", lambda _node: FakeTransport("hello"))
+    result = rack("deploy", rack.file(ONE_NODE), "--single-node")
+    assert result.exit_code == 1
+    assert "Node node1 did not tell what it can do" in result.stderr
+    with rack.context() as context:
+        assert context.store.nodes.list() == []
 
 
 def test_destroy_takes_the_machine_away_and_the_next_deployment_starts_anew(rack: Cli) -> None:

@@ -43,6 +43,7 @@ FACTS = st.builds(
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(sorted(GOOD)), inner),
+    max_leaves=5,
 )
 
 

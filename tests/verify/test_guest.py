@@ -46,7 +46,7 @@ def _execute(channel: paramiko.Channel, command: bytes) -> None:
         channel.sendall(done.stdout)
         channel.sendall_stderr(done.stderr)
         channel.send_exit_status(done.returncode)
-    channel.close()
+        channel.close()
 
 
 @contextmanager
