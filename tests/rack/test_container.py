@@ -14,40 +14,32 @@ import pytest
 from crowbar.errors import EnvironmentFault, NodeError
 from crowbar.rack import ContainerMachine, Status
 from crowbar.rack import container as container_module
+from crowbar.rack.record import Names
 
 pytestmark = pytest.mark.machine
 ROUTE = "198.18.77.0/24"  # of the range for benchmarks: nobody's provider network
 
 
-def _host() -> dict[str, object]:
-    """What a machine changes on its host. Other machines' parts are left out: they may come and go meanwhile."""
-    bridges = subprocess.run(["ip", "-br", "link"], capture_output=True, text=True, check=True).stdout
-    mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    tables = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
-    routes = subprocess.run(["ip", "route"], capture_output=True, text=True, check=True).stdout
-    ours = ("cbr-", "vb-cb-", "crowbar_", "tests")
-    return {
-        "links": {line.split()[0] for line in bridges.splitlines() if line.startswith(ours)},
-        "mounts": {mount for mount in mounts if "machines" in mount},
-        "tables": {line for line in tables.splitlines() if "crowbar_" in line},
-        "routes": {line for line in routes.splitlines() if "cbr-" in line},
-        "forwarding": Path("/proc/sys/net/ipv4/ip_forward").read_text(),
-        "cgroups": {str(path) for path in Path("/sys/fs/cgroup").glob("*/crowbar-*")},
-        "nspawn": {str(path) for path in Path("/run/systemd/nspawn").glob("*/cb-*")},
-    }
+def _traces(folder: Path) -> list[str]:
+    """What there is on the host of the machine in ``folder``; other machines may come and go meanwhile."""
+    commands = (["ip", "-br", "link"], ["ip", "route"], ["nft", "list", "ruleset"])
+    printed = [subprocess.run(argv, capture_output=True, text=True, check=True).stdout for argv in commands]
+    lines = [line for text in (*printed, Path("/proc/mounts").read_text()) for line in text.splitlines()]
+    lines += map(str, [*Path("/sys/fs/cgroup").glob("**/crowbar-*"), *Path("/run/systemd/nspawn").glob("*/*")])
+    return [line for line in lines if Names.of(folder).tag in line or str(folder) in line]
 
 
 @pytest.fixture(scope="module")
 def machine(small_image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContainerMachine]:
-    before = _host()
     folder = tmp_path_factory.mktemp("machines") / "node7"
     machine = ContainerMachine.create(folder, small_image, routes=[ROUTE])
     try:
         machine.start()
+        assert len(_traces(folder)) > len(("bridge", "cable", "two routes", "table", "mount"))
         yield machine
     finally:
         machine.destroy()
-    assert _host() == before
+    assert _traces(folder) == []
     assert not folder.exists()
     assert machine.status() is Status.ABSENT
 
@@ -123,7 +115,6 @@ def test_a_machine_that_cannot_boot_says_what_its_console_said(
 
 @pytest.mark.parametrize("part", ["write", "mount", "prepare", "launch"])
 def test_a_machine_whose_making_was_killed_is_taken_away_whole(part: str, small_image: Path, tmp_path: Path) -> None:
-    before = _host()
     folder = tmp_path / "machines" / "node9"
     program = f"""
 import os, signal
@@ -137,9 +128,11 @@ def killed(*arguments):
 setattr(owner, {part!r}, killed)
 ContainerMachine.create(Path({str(folder)!r}), Path({str(small_image)!r})).start()
 """
-    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, env=os.environ.copy())
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-    assert folder.exists()
-    ContainerMachine(folder).destroy()
+    try:
+        done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, env=os.environ.copy())
+        assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+        assert folder.exists()
+    finally:
+        ContainerMachine(folder).destroy()
     assert not folder.exists()
-    assert _host() == before
+    assert _traces(folder) == []
