@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from crowbar.provision.image import ImageSpec, build_image
+from crowbar.store.database import Database, sqlite_url
+from crowbar.store.schema import migrate
 
 _NEEDED = ("systemd-nspawn", "mmdebstrap", "nft")
 
@@ -36,3 +38,19 @@ _IMAGES = Path(__file__).parents[1] / ".cache" / "tests" / "images"
 def small_image() -> Path:
     """The root folder of an image of the base packages and one service. Never to be written to."""
     return build_image(ImageSpec(SMALL_PACKAGES), _IMAGES, print).path
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database with the newest schema and nothing in it, to be copied: ten times as quick as making one."""
+    path = tmp_path_factory.mktemp("migrated") / "crowbar.db"
+    database = Database(sqlite_url(path))
+    migrate(database)
+    database.close()
+    return path
+
+
+def place(database: Path, at: Path) -> None:
+    """Put a copy of the database there, in a folder made as the store makes it."""
+    at.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shutil.copy2(database, at)

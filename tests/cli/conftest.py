@@ -15,6 +15,7 @@ from crowbar.paths import StateDir
 from crowbar.services.context import Context, open_context
 from crowbar.store.model import Node, NodeKind
 from crowbar_cli.main import main
+from tests.conftest import place
 
 BARCLAMPS = Path(__file__).parents[1] / "fixtures" / "workshop"
 CLUSTER = """\
@@ -88,8 +89,9 @@ def bare(tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
 
 
 @pytest.fixture
-def cli(bare: Cli) -> Cli:
+def cli(bare: Cli, migrated: Path) -> Cli:
     """The command with two nodes, n1 (also called `node`) and n2."""
+    place(migrated, bare.state.database)
     with bare.context() as context:
         save_nodes(context)
     return bare

@@ -10,6 +10,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from itertools import count
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import psycopg
@@ -17,6 +19,7 @@ import pytest
 
 from crowbar.store.database import sqlite_url
 from crowbar.store.store import Store, open_store
+from tests.conftest import place
 
 _numbers = count()
 
@@ -67,9 +70,19 @@ def key_file(tmp_path: Path) -> Path:
     return tmp_path / "keys" / "secret.key"
 
 
+@pytest.fixture(scope="session")
+def processes() -> ForkServerContext:
+    """Starts processes that have all imports behind them, so that several really are at the same thing at once."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["tests.store.at_once", "alembic.command", "psycopg"])
+    return context
+
+
 @pytest.fixture
-def store(url: str, key_file: Path) -> Iterator[Store]:
+def store(url: str, key_file: Path, migrated: Path) -> Iterator[Store]:
     """An empty store."""
+    if url.startswith("sqlite"):
+        place(migrated, Path(url.removeprefix("sqlite:///")))
     with open_store(url, key_file) as store:
         yield store
 

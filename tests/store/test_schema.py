@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-import subprocess
-import sys
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
@@ -20,8 +19,7 @@ from crowbar.store.database import Database, sqlite_url
 from crowbar.store.store import open_store
 from crowbar.store.tables import metadata
 
-OPEN = "import sys; from pathlib import Path; from crowbar.store.store import open_store; "
-OPEN += "open_store(sys.argv[1], Path(sys.argv[2])).close()"
+from .at_once import open_new
 
 
 def test_migrations_and_tables_agree(url: str) -> None:
@@ -38,11 +36,15 @@ def test_the_head_is_the_newest_migration() -> None:
     assert ScriptDirectory(str(folder)).get_current_head() == schema.HEAD
 
 
-def test_processes_that_open_a_new_store_at_once_all_succeed(url: str, key_file: Path) -> None:
-    command = [sys.executable, "-c", OPEN, url, str(key_file)]
-    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
-    assert [process.communicate()[1] for process in processes] == [""] * 4
-    assert [process.returncode for process in processes] == [0] * 4
+def test_processes_that_open_a_new_store_at_once_all_succeed(
+    url: str, key_file: Path, processes: ForkServerContext
+) -> None:
+    opening = [processes.Process(target=open_new, args=(url, key_file)) for _ in range(4)]
+    for process in opening:
+        process.start()
+    for process in opening:
+        process.join(30)
+    assert [process.exitcode for process in opening] == [0] * 4
     assert [path.name for path in key_file.parent.iterdir()] == [key_file.name]
 
 

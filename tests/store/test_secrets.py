@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import subprocess
-import sys
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
@@ -17,17 +17,9 @@ from crowbar.store.deployments import StepDraft
 from crowbar.store.model import StepKind, StepStatus
 from crowbar.store.store import Store, open_store
 
+from .at_once import ensure_secrets
+
 PASSWORD = SecretSpec("admin_password", "The administrator's")
-ENSURE = """
-import sys
-from pathlib import Path
-from crowbar.catalog.model import SecretSpec
-from crowbar.store.store import open_store
-with open_store(sys.argv[1], Path(sys.argv[2])) as store:
-    sys.stdin.read(1)
-    refs = [store.secrets.ensure("keystone", SecretSpec(f"secret{n}", "")) for n in range(20)]
-    print([store.secrets.value(ref) for ref in refs])
-"""
 
 
 @pytest.mark.parametrize(
@@ -71,14 +63,21 @@ def test_a_secret_that_is_not_there(store: Store) -> None:
         store.secrets.rotate(SecretRef("a", "b"))
 
 
-def test_processes_that_ensure_at_once_get_the_same(url: str, key_file: Path) -> None:
+def test_processes_that_ensure_at_once_get_the_same(url: str, key_file: Path, processes: ForkServerContext) -> None:
     open_store(url, key_file).close()
-    command = [sys.executable, "-c", ENSURE, url, str(key_file)]
-    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    outputs = {process.communicate("\n")[0] for process in processes}
-    assert [process.returncode for process in processes] == [0, 0]
-    [output] = outputs
-    assert output.count(",") == 19
+    together = processes.Barrier(2)
+    pipes = [processes.Pipe(duplex=False) for _ in range(2)]
+    ensuring = [processes.Process(target=ensure_secrets, args=(url, key_file, together, theirs)) for _, theirs in pipes]
+    for process in ensuring:
+        process.start()
+    one, other = [ours.recv() if ours.poll(30) else None for ours, _ in pipes]
+    for process in ensuring:
+        process.join(30)
+    for end in (end for pipe in pipes for end in pipe):
+        end.close()
+    assert [process.exitcode for process in ensuring] == [0, 0]
+    assert one == other
+    assert len(set(one)) == 20
 
 
 def test_published_facts_change_their_digest_only_with_their_value(store: Store) -> None:
