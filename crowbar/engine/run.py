@@ -74,7 +74,7 @@ class Run:
         self._force = force
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._busy: Counter[str] = Counter()  # how many lanes of a node are at work
-        self._handed: dict[tuple[str, int], frozenset[str]] = {}  # what each of these lanes was given
+        self._handed: dict[tuple[str, int], tuple[str, ...]] = {}  # what each of these lanes was given
         self._events: list[Event] = []
         self._rows: dict[str, StepRow] = {}
         self._board = Board(())
@@ -148,7 +148,7 @@ class Run:
         for lane, steps in enumerate(lanes(chain, _GATE_LANES)):
             jobs = [self._job_of(step) for step in steps]
             self._busy[name] += 1
-            self._handed[name, lane] = frozenset(job.key for job in jobs)
+            self._handed[name, lane] = tuple(job.key for job in jobs)
             self._watcher.message(f"{name}: {len(jobs)} steps handed over, from {jobs[0].key}")
             pool.submit(self._apply, self._nodes[name], lane, jobs)
 
@@ -262,10 +262,14 @@ class Run:
             return
         text = self._redactor.text(str(error))
         self._event("node.quarantined", text)
-        self._watcher.message(text)
-        for key, step in self._board.steps.items():
-            if step.node == node and self._board.status[key] in {StepStatus.PENDING, StepStatus.RUNNING}:
-                self._finish(key, StepStatus.FAILED, error=text)
+        left = [key for key in handed if self._board.status[key] in {StepStatus.PENDING, StepStatus.RUNNING}]
+        for key in left[:1]:
+            self._finish(key, StepStatus.FAILED, error=text)
+        for step in self._board.pending():
+            if step.node == node:
+                self._finish(
+                    step.key, StepStatus.CANCELLED, error=f"Node {node} is quarantined: see {(left or handed)[0]}."
+                )
 
     def _conclude(self) -> DeploymentStatus:
         """Close the rows that were left, set the nodes' states, and name the deployment's end."""

@@ -82,6 +82,7 @@ def test_a_node_that_does_not_answer_is_quarantined_and_the_others_go_on(cloud: 
     cloud.applier.unreachable = frozenset({"n2"})
     statuses = cloud.statuses(cloud.deploy())
     assert statuses["dashboard/dashboard-server@n2"] == "failed"
+    assert statuses["dashboard/gate@n2"] == "cancelled"
     assert statuses["glance/gate@n1"] == "succeeded"
 
 
