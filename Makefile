@@ -25,12 +25,12 @@ lint: setup-dev
 	$(PYTEST) tests/test_linters.py
 
 check: setup-dev
-	$(PYTEST) -m 'not machine and not cloud'
+	$(PYTEST) -n 2 -m 'not machine and not cloud'
 
 # The fast ones first; the coverage of all three together.
 test: setup-dev
 	rm -rf .cache/coverage && mkdir -p .cache/coverage
-	$(PYTEST) --cov --cov-report= -m 'not machine and not cloud'
+	$(PYTEST) -n 2 --cov --cov-report= -m 'not machine and not cloud'
 	$(PYTEST) --cov --cov-append --cov-report= -m 'machine and not cloud'
 	$(PYTEST) --cov --cov-append --cov-report= -m cloud
 	.venv/bin/coverage report --fail-under=90

@@ -130,6 +130,7 @@ def test_a_key_that_is_there_is_used(url: str, key_file: Path) -> None:
         (Fernet.generate_key(), 0o600, "is not the key of this database"),
         (Fernet.generate_key(), 0o640, "is open to other users"),
     ],
+    ids=["missing", "empty", "garbage", "another", "open"],
 )
 def test_a_key_that_does_not_fit(url: str, key_file: Path, content: bytes | None, mode: int, message: str) -> None:
     with open_store(url, key_file) as store:
