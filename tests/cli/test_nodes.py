@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -199,8 +200,14 @@ def test_destroy_takes_the_machine_away_and_the_next_deployment_starts_anew(rack
 
 
 @pytest.fixture
-def host(bare: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """The command on a Debian 13 machine, as root."""
+def host(bare: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
+    """The command on a Debian 13 machine, as root; it has what applies roles, and its packages stay as they are."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, script in (("dpkg-query", "echo installed; echo installed; echo installed"), ("apt-get", "exit 99")):
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setattr("crowbar_inventory.probe.facts", lambda: {**FACTS, "virtualization": "none"})
     monkeypatch.setattr(this_host, "_address", lambda: "192.0.2.8")
     monkeypatch.setattr("os.geteuid", lambda: 0)
