@@ -68,7 +68,7 @@ def made_ready(context: Context, target: Target, say: Callable[[str], None]) -> 
         case Place.SINGLE_NODE:
             single_node.bring_up(context, packages, wanted, say)
         case Place.THIS_HOST:
-            this_host.take(context)
+            this_host.take(context, say)
         case Place.KNOWN:
             single_node.power_on(context, say)
     return proposals_of(context, target)

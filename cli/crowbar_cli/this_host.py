@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Iterable, Mapping
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 SPACE_NEEDED = 10 * 2**30  # the packages take 3 GiB; the rest is for images, databases and instances
 RELEASE = ("debian", "13")
+WORKER_PACKAGES = ("ansible-core", "python3-ansible-runner", "python3-apt")
 _SHOWN_PACKAGES = 8
 
 
@@ -34,14 +36,33 @@ def described() -> Node:
     return Node(name, NodeKind.HOST, {"admin": _address()}, aliases=("node",), facts=facts())
 
 
-def take(context: Context) -> Node:
-    """Have this host in the store as a node, with fresh facts.
+def take(context: Context, say: Callable[[str], None]) -> Node:
+    """Have this host in the store as a node, with fresh facts and with what runs its steps.
 
     Raises EnvironmentFault where it cannot be one.
     """
+    _install_worker(say)
     node = described()
     context.store.nodes.save(node)
     return node
+
+
+def _install_worker(say: Callable[[str], None]) -> None:
+    """What an image has from the start: the programs that a node applies its roles with."""
+    query = ["dpkg-query", "-W", "-f", "${db:Status-Status}\\n", *WORKER_PACKAGES]
+    present = subprocess.run(query, capture_output=True, text=True, check=False).stdout.split()
+    if present.count("installed") == len(WORKER_PACKAGES):
+        return
+    say(f"installing {', '.join(WORKER_PACKAGES)}")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for arguments in (["update"], ["install", "-y", "--no-install-recommends", *WORKER_PACKAGES]):
+        command = ["apt-get", "-q", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        if done.returncode != 0:
+            raise EnvironmentFault(
+                f"{' '.join(command[:3])} failed on this machine: {done.stderr.strip()[-1000:]}",
+                hint="Mend the package manager (apt-get -f install), then run the same command again.",
+            )
 
 
 def changes(context: Context, proposals: Mapping[str, WantedProposal], packages: tuple[str, ...]) -> list[str]:
