@@ -7,11 +7,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from crowbar.provision.image import ImageSpec, build_image
 from crowbar.store.database import Database, sqlite_url
 from crowbar.store.schema import migrate
 
+# On a busy machine an example may take any time; what hangs is ended by pytest's own timeout.
+settings.register_profile("crowbar", deadline=None)
+settings.load_profile("crowbar")
 _NEEDED = ("systemd-nspawn", "mmdebstrap", "nft")
 
 
