@@ -6,7 +6,7 @@ PYTEST := .venv/bin/python -m pytest
 
 help:
 	@echo 'make cloud   set this machine up, and a verified OpenStack on it (root)'
-	@echo 'make check   linters and unit tests, about two minutes'
+	@echo 'make check   linters and unit tests, about a minute'
 	@echo 'make test    all tests, a real cloud among them, under 45 minutes (root)'
 	@echo 'make lint    linters alone'
 	@echo 'make clean   remove what setup and tests made in this folder'

@@ -232,6 +232,27 @@ def test_on_this_host_says_what_it_changes_and_asks(host: Cli) -> None:
     host.ok("deploy", file, "--on-this-host", "--yes")
 
 
+def test_on_this_host_brings_what_applies_roles(host: Cli, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    (tmp_path / "programs" / "dpkg-query").write_text("#!/bin/sh\necho installed\n")
+    (tmp_path / "programs" / "apt-get").write_text(f'#!/bin/sh\necho "$@" >>{told}\n')
+    host.ok("deploy", host.file(ONE_NODE), "--on-this-host", "--yes")
+    assert told.read_text().splitlines() == [
+        "-q update",
+        "-q install -y --no-install-recommends ansible-core python3-ansible-runner python3-apt",
+    ]
+
+
+def test_on_this_host_says_what_apt_said_when_it_failed(host: Cli, tmp_path: Path) -> None:
+    (tmp_path / "programs" / "dpkg-query").write_text("#!/bin/sh\n")
+    (tmp_path / "programs" / "apt-get").write_text("#!/bin/sh\necho E: no route to the mirror >&2\nexit 100\n")
+    result = host("deploy", host.file(ONE_NODE), "--on-this-host", "--yes")
+    assert result.exit_code == 2
+    assert "E: no route to the mirror" in result.stderr
+    with host.context() as context:
+        assert context.store.nodes.list() == []
+
+
 def test_on_this_host_plans_without_asking(host: Cli) -> None:
     assert "This host is not a node yet" in host.ok("plan", host.file(ONE_NODE), "--on-this-host")
 
