@@ -16,8 +16,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from crowbar.apply.model import Job, JobKind
+from crowbar.apply.model import Job
 from crowbar.paths import data_dir
+from crowbar.store.model import StepKind
 
 PLAY = "play.yml"
 _IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", "tests", ".ansible")
@@ -56,7 +57,7 @@ def bundle(node: str, jobs: Sequence[Job]) -> Iterator[Path]:
         shutil.copytree(data_dir() / "playbooks" / collection, project / collection, ignore=_IGNORED)
         (project / "gates").mkdir()
         for index, job in enumerate(jobs):
-            if job.kind is JobKind.GATE:
+            if job.kind is StepKind.GATE:
                 shutil.copy(job.source, project / "gates" / f"{index}.yml")
             elif not (project / "roles" / job.source.name).exists():
                 shutil.copytree(job.source, project / "roles" / job.source.name, ignore=_IGNORED)

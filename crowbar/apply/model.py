@@ -9,15 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from crowbar.store.model import Node
-
-
-class JobKind(StrEnum):
-    """Which play a job becomes."""
-
-    APPLY = "apply"
-    GATE = "gate"
-    REMOVE = "remove"
+from crowbar.store.model import Node, StepKind
 
 
 @dataclass(frozen=True)
@@ -28,7 +20,7 @@ class Job:
     """
 
     key: str
-    kind: JobKind
+    kind: StepKind
     source: Path
     role: str = ""
     packages: tuple[str, ...] = ()

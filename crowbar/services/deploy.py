@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from crowbar.apply.applier import AnsibleApplier
-from crowbar.apply.model import Applier, Job, JobKind
+from crowbar.apply.model import Applier, Job
 from crowbar.catalog import variables as catalog_variables
 from crowbar.catalog.model import FactRef, WantedProposal
 from crowbar.catalog.variables import Deployed, PublishedValues
@@ -126,12 +126,12 @@ def _job_maker(context: Context, proposals: Mapping[str, WantedProposal]) -> Cal
         match step.kind:
             case StepKind.REMOVE:
                 variables = {"barclamp": barclamp.name, "role": role.name, "node": {"name": step.node}}
-                return Job(step.key, JobKind.REMOVE, role.path, role.name, (), role.units, variables)
+                return Job(step.key, StepKind.REMOVE, role.path, role.name, (), role.units, variables)
             case StepKind.GATE if barclamp.gate is not None:
                 variables = _revealed(context, proposals, step, published)
-                return Job(step.key, JobKind.GATE, barclamp.gate.path, role.name, variables=variables)
+                return Job(step.key, StepKind.GATE, barclamp.gate.path, role.name, variables=variables)
         variables = _revealed(context, proposals, step, published)
-        return Job(step.key, JobKind.APPLY, role.path, role.name, role.packages, role.units, variables)
+        return Job(step.key, StepKind.APPLY, role.path, role.name, role.packages, role.units, variables)
 
     return job_of
 

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from crowbar.apply.bundle import bundle, extra_variables, render_play
-from crowbar.apply.model import Job, JobKind
+from crowbar.apply.model import Job
+from crowbar.store.model import StepKind
 
 
 @pytest.fixture
@@ -21,9 +22,9 @@ def jobs(tmp_path: Path) -> list[Job]:
     gate.write_text("[]")
     secret = {"secrets": {"password": "correct-horse"}}
     return [
-        Job("demo/demo-role@n1", JobKind.APPLY, role, "demo-role", ("tree", 'odd"name'), variables=secret),
-        Job("demo/gate@n1", JobKind.GATE, gate, "demo-role"),
-        Job("demo/old@n1", JobKind.REMOVE, role, "demo-role", units=("demo.service",)),
+        Job("demo/demo-role@n1", StepKind.APPLY, role, "demo-role", ("tree", 'odd"name'), variables=secret),
+        Job("demo/gate@n1", StepKind.GATE, gate, "demo-role"),
+        Job("demo/old@n1", StepKind.REMOVE, role, "demo-role", units=("demo.service",)),
     ]
 
 
@@ -49,7 +50,7 @@ def test_the_bundle_has_all_that_its_play_names_and_no_secret(jobs: list[Job]) -
     assert any("collections/ansible_collections/crowbar/node" in name for name in files)
     assert not any(b"correct-horse" in text for text in texts)
     assert not root.exists()
-    injected = Job("a/b@n", JobKind.APPLY, Path("/"), variables={"facts": {"x": ["{{ lookup('pipe', 'id') }}"]}})
+    injected = Job("a/b@n", StepKind.APPLY, Path("/"), variables={"facts": {"x": ["{{ lookup('pipe', 'id') }}"]}})
     assert extra_variables([injected])["crowbar_steps"][0]["facts"]["x"] == [
         {"__ansible_unsafe": "{{ lookup('pipe', 'id') }}"}
     ]

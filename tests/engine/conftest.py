@@ -10,17 +10,16 @@ from pathlib import Path
 import pytest
 
 from crowbar.apply.fake import FakeApplier
-from crowbar.apply.model import Job, JobKind
+from crowbar.apply.model import Job
 from crowbar.catalog.model import Barclamp, Catalog, Gate, Published, Role
 from crowbar.engine.graph import Vertex
 from crowbar.engine.plan import Known, Plan, PlannedStep, make_plan
 from crowbar.engine.redact import Redactor
 from crowbar.engine.run import Run
-from crowbar.store.model import Deployment, Node, NodeKind, StepKind, StepRow
+from crowbar.store.model import Deployment, Node, NodeKind, StepRow
 from crowbar.store.store import Store, open_store
 
 NOWHERE = Path("/nonexistent")
-KINDS = {StepKind.APPLY: JobKind.APPLY, StepKind.GATE: JobKind.GATE, StepKind.REMOVE: JobKind.REMOVE}
 
 
 def role(name: str, after: tuple[str, ...] = ()) -> Role:
@@ -116,7 +115,7 @@ class Cloud:
         return make_plan(CATALOG, self.elements, self.known(), self.inputs_of, force=force)
 
     def job_of(self, step: PlannedStep) -> Job:
-        return Job(step.key, KINDS[step.kind], NOWHERE, role=step.role)
+        return Job(step.key, step.kind, NOWHERE, role=step.role)
 
     def deploy(self, *, force: bool = False) -> Deployment:
         nodes = {node.name: node for node in self.store.nodes.list()}
