@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -122,11 +124,12 @@ class Cloud:
 
 
 def applied_steps(crowbar: Crowbar) -> int:
-    """How many roles and gates have succeeded."""
-    if not crowbar.state.database.exists():
+    """How many roles and gates have succeeded: asked many times, so of the database itself."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{crowbar.state.database}?mode=ro", uri=True)) as connection:
+            return int(connection.execute("SELECT count(*) FROM applied WHERE identity <> ''").fetchone()[0])
+    except sqlite3.OperationalError:  # there is no database yet, or no table in it
         return 0
-    with open_context(crowbar.state) as context:
-        return sum(1 for applied in context.store.applied.list() if applied.holds)
 
 
 def wait_until_applied(crowbar: Crowbar, process: subprocess.Popen[str], count: int) -> None:
