@@ -12,15 +12,16 @@ import yaml
 from pydantic import Field, ValidationError
 
 from crowbar.catalog.attributes import merge, minimal, wipe
-from crowbar.catalog.check import ELEMENTS, check
+from crowbar.catalog.check import ELEMENTS, by_line, check
 from crowbar.catalog.model import Barclamp, Catalog, NodeView, WantedProposal
 from crowbar.catalog.raw import Raw, raw_faults
 from crowbar.catalog.source import DataPath, Source, parse_yaml, read_yaml
-from crowbar.errors import InputError
+from crowbar.errors import Fault, InputError
 
 DEFAULT_NAME = "default"
 _ALIAS = re.compile(r"@@([^@]+)@@")
 _BREAKS = set("\x85\u2028\u2029")  # line breaks to YAML, if they are not escaped
+_UNSOUND = ""  # the place of faults that are not told, of an entry whose form is wrong already
 _HEADER = """\
 # A cloud: its barclamps, their attributes where they differ from the defaults, and the nodes that hold their roles.
 # `crowbar deploy FILE` makes it so; `crowbar barclamps show NAME` lists a barclamp's attributes and roles.
@@ -59,27 +60,49 @@ def parse_batch(
     source: Source, catalog: Catalog, nodes: Mapping[str, NodeView], existing: Sequence[WantedProposal] = ()
 ) -> list[WantedProposal]:
     """As `read_batch`, from a file that was read."""
-    try:
-        raw = _Batch.model_validate(source.data)
-    except ValidationError as error:
-        wrong = raw_faults(source, error, (_Batch, _Proposal, _Deployment))
-        raise InputError(f"{source.name} is no cluster file.", hint=_hint(catalog), faults=wrong) from error
+    raw, unsound, malformed = _entries(source)
     kept = {(one.barclamp, one.name): one for one in existing}
     named = {alias: node.name for node in nodes.values() for alias in (*node.aliases, node.name)}
-    wanted = [_wanted(one, catalog, kept, named) for one in raw.proposals]
-    mine = {(one.barclamp, one.name) for one in wanted}
+    wanted = {index: _wanted(one, catalog, kept, named) for index, one in raw.items()}
+    mine = {(one.barclamp, one.name) for one in wanted.values()}
     others = [one for key, one in kept.items() if key not in mine]
+    indexes = list(wanted)
 
-    def place(index: int, path: DataPath) -> str:
-        if index < len(wanted):
-            return source.place("proposals", index, *path)
-        other = others[index - len(wanted)]
-        return f"the proposal {other.barclamp}/{other.name}"
+    def place(number: int, path: DataPath) -> str:
+        if number < len(others):
+            return f"the proposal {others[number].barclamp}/{others[number].name}"
+        index = indexes[number - len(others)]
+        known = index not in unsound or path == ("barclamp",)
+        return source.place("proposals", index, *path) if known else _UNSOUND
 
-    faults = check(catalog, nodes, [*wanted, *others], place)
+    # The file's proposals come last: of two that conflict, the fault is where it can be mended.
+    found = check(catalog, nodes, [*others, *wanted.values()], place) if wanted else []
+    faults = sorted([*malformed, *(fault for fault in found if fault.place != _UNSOUND)], key=by_line)
     if faults:
         raise InputError(f"{source.name} cannot be deployed; nothing was changed.", hint=_hint(catalog), faults=faults)
-    return [_minimal(one, catalog.get(one.barclamp)) for one in wanted]
+    return [_minimal(one, catalog.get(one.barclamp)) for one in wanted.values()]
+
+
+def _entries(source: Source) -> tuple[dict[int, _Proposal], set[int], list[Fault]]:
+    """The entries by their index in the file, which of them are unsound, and what is wrong with the file's form.
+
+    Of an unsound entry nothing but its barclamp is known: only what is said of that can be checked.
+    """
+    try:
+        return dict(enumerate(_Batch.model_validate(source.data).proposals)), set(), []
+    except ValidationError as error:
+        faults = raw_faults(source, error, (_Batch, _Proposal, _Deployment))
+    listed = source.data.get("proposals")
+    entries: dict[int, _Proposal] = {}
+    unsound: set[int] = set()
+    for index, one in enumerate(listed if isinstance(listed, list) else []):
+        try:
+            entries[index] = _Proposal.model_validate(one)
+        except ValidationError:
+            if isinstance(one, dict) and isinstance(one.get("barclamp"), str):
+                entries[index] = _Proposal(barclamp=one["barclamp"], name=DEFAULT_NAME)
+                unsound.add(index)
+    return entries, unsound, faults
 
 
 def dump_batch(proposals: Iterable[WantedProposal], catalog: Catalog) -> str:

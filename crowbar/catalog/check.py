@@ -35,10 +35,11 @@ def check(
         found.extend(wrong)
         found.extend(_elements(barclamp, nodes, proposal, at))
         found.extend(_on_nodes(barclamp, nodes, proposal, at, choosable=not wrong))
-    return sorted(found, key=_by_line)
+    return sorted(found, key=by_line)
 
 
-def _by_line(fault: Fault) -> tuple[str, int]:
+def by_line(fault: Fault) -> tuple[str, int]:
+    """What sorts faults into the order of their files."""
     name, _, line = fault.place.rpartition(":")
     return (name, int(line)) if line.isdigit() else (fault.place, 0)
 

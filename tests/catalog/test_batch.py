@@ -127,18 +127,47 @@ proposals:
             [
                 "c.yml:2: barclamp is missing",
                 "c.yml:2: proposals.0.name must be text, is a number",
-                "c.yml:5: proposals.0.attributes must be a mapping, is a list",
                 "c.yml:4: there is no key 'element' here (did you mean 'elements'?)",
+                "c.yml:5: proposals.0.attributes must be a mapping, is a list",
             ],
         ),
         (
             "proposals:\n- barclamp: web\n  deployment:\n    elements:\n      web-server: n1",
-            ["c.yml:5: proposals.0.deployment.elements.web-server must be a list, is text"],
+            [
+                "c.yml:2: web requires ground, which has no proposal",
+                "c.yml:5: proposals.0.deployment.elements.web-server must be a list, is text",
+            ],
         ),
     ],
 )
 def test_a_file_that_is_no_cluster_file(catalog: Catalog, text: str, expected: list[str]) -> None:
     assert faults(text, catalog) == expected
+
+
+def test_a_wrong_form_hides_no_other_fault(catalog: Catalog) -> None:
+    text = """\
+proposals:
+- barclamp: ground
+  deployments: {}
+- barclamp: 7
+- barclamp: web
+  attributes: {workers: 200}
+  deployment: {elements: {web-server: [n1]}}
+- barclamp: www
+- barclamp: wbe
+  attributes: []
+colour: red
+"""
+    assert faults(text, catalog) == [
+        "c.yml:3: there is no key 'deployments' here (did you mean 'deployment'?)",
+        "c.yml:4: proposals.1.barclamp must be text, is a number",
+        "c.yml:6: workers is 200; it must be from 1 to 64",
+        "c.yml:8: a second proposal of web, as there is one already (c.yml:5)",
+        "c.yml:8: web-server has no nodes; it needs exactly 1 node",
+        "c.yml:9: there is no barclamp 'wbe' (did you mean 'web'?)",
+        "c.yml:10: proposals.4.attributes must be a mapping, is a list",
+        "c.yml:11: there is no key 'colour' here",
+    ]
 
 
 def test_roles_that_conflict_and_nodes_that_cannot(catalog: Catalog) -> None:
@@ -178,8 +207,8 @@ def test_existing_proposals_are_edited_and_count(catalog: Catalog) -> None:
         WantedProposal("web", "default", {"pool": {"size": 1}, "motto": "m"}, {"web-server": ("n1",)})
     ]
     assert faults("proposals:\n- barclamp: web\n  name: other\n", catalog, ground, web) == [
+        "c.yml:2: a second proposal of web, as there is one already (the proposal web/default)",
         "c.yml:2: web-server has no nodes; it needs exactly 1 node",
-        "the proposal web/default: a second proposal of web, as there is one already (c.yml:2)",
     ]
 
 
