@@ -19,6 +19,7 @@ from crowbar.errors import Fault, InputError
 LIMIT = 1024 * 1024  # bytes: the largest file that is read at all
 _NODES = 100_000  # values after aliases are followed: an alias bomb has 10^9 of them in a kilobyte
 _DEPTH = 60
+_SHOWN = 60  # characters of a value in a message
 
 _WORDS = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
 
@@ -136,6 +137,11 @@ def _read(path: Path, limit: int) -> str:
         raise _refused(str(path), Fault(f"{path}:{line}", "not UTF-8 text")) from error
 
 
+def _shown(text: str) -> str:
+    """A value in a message: enough of it to be found, for it may fill the file."""
+    return repr(text) if len(text) <= _SHOWN else f"{text[:_SHOWN]!r}..."
+
+
 def _refused(name: str, *faults: Fault) -> InputError:
     return InputError(f"{name} cannot be used.", hint="Mend what is named above.", faults=faults)
 
@@ -211,7 +217,7 @@ class _Builder:
             elif key == "<<" and event.implicit[0]:
                 self._fault(event, "merge keys (`<<`) are not allowed: write the values out")
             elif key in found:
-                self._fault(event, f"{key!r} is there twice, first in line {self.lines[*path, key]}")
+                self._fault(event, f"{_shown(key)} is there twice, first in line {self.lines[*path, key]}")
             self.lines.setdefault((*path, key), event.start_mark.line + 1)
             found[key] = self._value(next(self._events), (*path, key))
         return found
@@ -228,7 +234,7 @@ class _Builder:
         try:
             value = self._resolver.construct_object(yaml.ScalarNode(tag, event.value))
         except (ValueError, KeyError, yaml.YAMLError):
-            self._fault(event, f"{event.value!r} is no value of the type {tag.rpartition(':')[2]}")
+            self._fault(event, f"{_shown(event.value)} is no value of the type {tag.rpartition(':')[2]}")
             return None
         if isinstance(value, float) and not math.isfinite(value):
             self._fault(event, f"{event.value!r} is not a finite number")

@@ -60,6 +60,7 @@ def test_aliases_are_followed() -> None:
         ("a: 1\nb: @@node@@", ["f:2: not YAML: found character that cannot start any token"]),
         ("a: \x07", ["f:1: not YAML: it has control characters"]),
         ("a: !!int x", ["f:1: 'x' is no value of the type int"]),
+        ("a: " + "9" * 5000, [f"f:1: '{'9' * 60}'... is no value of the type int"]),
         ("a: !!set {b}", ["f:1: the tag tag:yaml.org,2002:set is not allowed"]),
         ("a: [!x 1, !y 2]", ["f:1: the tag !x is not allowed", "f:1: the tag !y is not allowed"]),
     ],
