@@ -141,7 +141,7 @@ def variables(
 def inputs(variables: Mapping[str, Any], role: Role, catalog: Catalog) -> dict[str, str]:
     """A digest for each thing that a step is a function of, by a name that people understand.
 
-    Names are `attributes.workers`, `published.keystone.url`, `roles.nova-compute`, `node.fqdn`,
+    Names are `attributes.workers`, `published.web.url`, `roles.web-server`, `node.fqdn`,
     `secrets.service_password` (of which the version counts), `all_nodes`, `role content` and so on.
     """
     found = {

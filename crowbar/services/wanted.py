@@ -69,7 +69,7 @@ def known_facts(context: Context) -> tuple[FactRef, ...]:
 
 
 def choices_made(catalog: Catalog, wanted: Deployed) -> list[str]:
-    """What was chosen where an attribute says `auto`: "cinder on n1: backend = local: ..."; each once."""
+    """What was chosen where an attribute says `auto`: "web on n1: backend = local: ..."; each once."""
     notes: dict[str, None] = {}
     for name, proposal in wanted.proposals.items():
         barclamp = catalog.get(name)
