@@ -316,6 +316,7 @@ def test_a_shell_with_openstacks_clients_has_the_password_in_its_environment_onl
     assert environment["OS_USERNAME"] == "smith"
     assert len(environment["OS_PASSWORD"]) == 32
     assert "OS_CLOUD" not in environment
+    assert (Path(environment["PATH"].partition(":")[0]) / "openstack").is_file()
 
 
 def test_with_several_nodes_a_shell_needs_a_name(cli: Cli, ran: list[Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -38,6 +39,7 @@ def shell(ctx: click.Context, settings: Settings, name: str | None, openstack: b
     Example:  crowbar shell
               crowbar shell -- systemctl --failed
               crowbar shell --openstack -- openstack server list
+    Next:     crowbar verify, which tries the cloud as a user would
     """
     with opened(settings) as context:
         if openstack:
@@ -51,9 +53,12 @@ def shell(ctx: click.Context, settings: Settings, name: str | None, openstack: b
 def _environment(context: Context) -> dict[str, str]:
     from crowbar.services.credentials import login
 
+    access = login(context)
     note("OpenStack's clients are logged in as admin in this shell; leave it with `exit`.")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
-    return {**kept, **login(context).environment()}
+    ours = Path(sys.executable).parent  # where `openstack` was installed with us
+    path = f"{ours}:{os.environ.get('PATH', os.defpath)}"
+    return {**kept, "PATH": path, **access.environment()}
 
 
 def _node(context: Context, name: str | None) -> Node:
