@@ -35,7 +35,10 @@ def test_a_plan_shows_every_step_with_its_reason_and_changes_nothing(cli: Cli, c
         "reason": "new",
         "requires": [],
     }
-    assert "base/base-node@n1      runs  new" in cli.ok("plan", cluster)
+    shown = cli.ok("plan", cluster)
+    assert "base/base-node@n1      runs    new" in shown
+    assert "base/gate@n1           checks  after its barclamp's steps" in shown
+    assert "5 steps would run, 1 gate would be checked, 0 unchanged. Nothing was changed." in shown
     with cli.context() as context:
         assert context.store.proposals.list() == []
         assert context.store.deployments.last() is None

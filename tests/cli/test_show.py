@@ -37,7 +37,8 @@ def test_with_nothing_done_every_command_says_what_comes_next(bare: Cli) -> None
 def test_status(deployed: Cli) -> None:
     shown = deployed.ok("status")
     assert "n1    machine  ready  ok      192.0.2.1" in shown
-    assert "maker     3              none" in shown
+    assert "base      1              passed  2" in shown
+    assert "maker     3              -       -" in shown
     assert "Deployment 1 succeeded after" in shown
     document = deployed.json("status")
     assert [node["state"] for node in document["nodes"]] == ["ready", "ready"]
@@ -73,6 +74,21 @@ def test_a_failed_deployments_errors_are_shown(cli: Cli, cluster: Path) -> None:
     assert "base/base-node@n1:\nfirst line\nsecond line" in result.stderr
     assert "first line" in result.stdout
     assert "second line" not in result.stdout
+    assert "which did not succeed" in result.stdout
+    assert "which did not succeed" not in result.stderr  # the table said all of it
+
+
+def test_a_gate_that_was_not_reached_has_not_passed(cli: Cli, cluster: Path) -> None:
+    cli.applier.failing = {"base/base-node@n1": "no"}
+    cli("deploy", cluster)
+    assert "base      0              not checked" in cli.ok("status")
+
+
+def test_a_shell_without_a_cloud_says_nothing_of_a_login(cli: Cli) -> None:
+    result = cli("shell", "--openstack")
+    assert result.exit_code == 2
+    assert "There is no cloud to log in to yet" in result.stderr
+    assert "are logged in" not in result.stderr
 
 
 def test_logs(deployed: Cli) -> None:

@@ -75,5 +75,5 @@ def show_(settings: Settings, number: int | None) -> None:
     cells: list[tuple[Any, ...]] = [(row.key, row.status.value, took(row), row.changed, why(row)) for row in rows]
     click.echo(table(("step", "status", "took", "changed", "reason"), cells))
     for row in rows:
-        if row.error:
+        if row.error and row.error != why(row):  # the table's line is not all of it
             note(f"\n{row.key}:\n{row.error}")

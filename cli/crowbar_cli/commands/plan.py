@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from crowbar.store.model import StepKind
 from crowbar_cli.options import Settings, common
 from crowbar_cli.output import show_json, table
 from crowbar_cli.session import opened
@@ -16,7 +17,9 @@ from crowbar_cli.steps import planned_document
 from crowbar_cli.target import target_options
 
 if TYPE_CHECKING:
-    from crowbar.engine.plan import Plan
+    from crowbar.engine.plan import Plan, PlannedStep
+
+_RUNS, _CHECKS, _NOTHING = "runs", "checks", "-"
 
 
 @click.command(short_help="What a deployment would do, and why.")
@@ -29,7 +32,7 @@ def plan(settings: Settings, file: Path | None, single_node: bool, on_this_host:
 
     Without FILE the saved proposals are planned (crowbar proposals list). A step runs because it is new, because
     something that it is made of changed (the reason names the attribute or the file), or because it is forced. A step
-    that has nothing to do is unchanged. Gates, which check a service before others build on it, are always run.
+    that has nothing to do is unchanged. Gates check a service before others build on it, in every deployment.
 
     \b
     Example:  crowbar plan --single-node
@@ -50,10 +53,23 @@ def plan(settings: Settings, file: Path | None, single_node: bool, on_this_host:
 
 
 def _show(made: Plan, notes: Sequence[str]) -> None:
-    rows = [(step.key, "runs" if step.will_run else "-", step.reason) for step in made.steps]
+    rows = [(step.key, _does(step), step.reason) for step in made.steps]
     if rows:
         click.echo(table(("step", "", "why"), rows))
     for text in (*notes, *made.notes):
         click.echo(f"note: {text}")
-    counts = Counter(step.will_run for step in made.steps)
-    click.echo(f"{counts[True]} steps would run, {counts[False]} would not. Nothing was changed.")
+    counts = Counter(_does(step) for step in made.steps)
+    click.echo(
+        f"{_number(counts[_RUNS], 'step')} would run, {_number(counts[_CHECKS], 'gate')} would be checked, "
+        f"{counts[_NOTHING]} unchanged. Nothing was changed."
+    )
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _does(step: PlannedStep) -> str:
+    if step.kind is StepKind.GATE:
+        return _CHECKS
+    return _RUNS if step.will_run else _NOTHING

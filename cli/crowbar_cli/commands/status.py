@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import click
 
+from crowbar.store.model import StepStatus
 from crowbar_cli.options import Settings, common
 from crowbar_cli.output import seconds, show_json, table, when
 from crowbar_cli.session import opened
+
+# What a gate's step came to, as what it says of the barclamp: one that changed nothing has passed all the same.
+_GATE = {
+    StepStatus.SUCCEEDED.value: "passed",
+    StepStatus.UNCHANGED.value: "passed",
+    StepStatus.CANCELLED.value: "not checked",
+    StepStatus.PENDING.value: "not yet checked",
+    "none": "-",
+}
 
 
 @click.command(short_help="How the cloud stands.")
@@ -32,7 +42,7 @@ def status(settings: Settings) -> None:
     nodes = [(n.name, n.kind, n.state, n.health, n.address, n.last_error or "-") for n in found.nodes]
     click.echo(table(("node", "kind", "state", "health", "address", "last error"), nodes))
     if found.barclamps:
-        rows = [(b.name, b.roles, b.gate, when(b.checked)) for b in found.barclamps]
+        rows = [(b.name, b.roles, _GATE.get(b.gate, b.gate), when(b.checked)) for b in found.barclamps]
         click.echo("\n" + table(("barclamp", "roles applied", "gate", "checked (UTC)"), rows))
     if found.deployment:
         last = found.deployment
