@@ -119,7 +119,7 @@ def save(context: Context, proposal: WantedProposal) -> Proposal:
     others = [one for one in saved(context) if (one.barclamp, one.name) != (proposal.barclamp, proposal.name)]
     catalog = _drafting(context.catalog)
     before = set(_faults(context, catalog, saved(context)))
-    faults = [fault for fault in _faults(context, catalog, [proposal, *others]) if fault not in before]
+    faults = [fault for fault in _faults(context, catalog, [*others, proposal]) if fault not in before]
     if faults:
         raise InputError(
             f"The proposal {proposal.barclamp}/{proposal.name} is faulty; nothing was changed.",

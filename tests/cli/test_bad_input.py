@@ -192,3 +192,12 @@ def test_a_faulty_edit_changes_nothing(cli: Cli, cluster: Path, words: tuple[str
     assert said in result.stderr
     with cli.context() as context:
         assert context.store.proposals.get("maker", "default").revision == 1
+
+
+def test_a_second_proposal_of_a_barclamp_is_the_one_at_fault(cli: Cli, cluster: Path) -> None:
+    cli.ok("batch", "import", cluster)
+    result = cli("proposals", "create", "maker", "--name", "other")
+    assert result.exit_code == 2
+    assert "proposal maker/other barclamp: a second proposal of maker, as there is one already" in result.stderr
+    with cli.context() as context:
+        assert context.store.proposals.get("maker", "other") is None
