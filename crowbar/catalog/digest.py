@@ -28,6 +28,11 @@ def of_folder(path: Path) -> str:
     return _of_files(path, _files(path))
 
 
+def of_each(path: Path) -> dict[str, str]:
+    """Of each file below a folder, by its relative name."""
+    return {str(file.relative_to(path)): _of_files(path, [file]) for file in sorted(_files(path))}
+
+
 def of_shared(playbooks: Path) -> str:
     """Of what every step is applied with: the collection and the play templates in ``playbooks``."""
     collection = playbooks / "collections"
@@ -37,7 +42,7 @@ def of_shared(playbooks: Path) -> str:
 def _of_files(root: Path, files: Iterable[Path]) -> str:
     found = hashlib.sha256()
     for file in sorted(files):
-        content = str(file.readlink()).encode() if file.is_symlink() else file.read_bytes()
+        content = file.read_bytes()  # of a link, what it leads to: that is what a node is sent
         name = str(file.relative_to(root)).encode()
         # Lengths stand first, so that no two sets of files make the same stream.
         found.update(b"%d %d " % (len(name), len(content)) + name + content)

@@ -13,6 +13,7 @@ from crowbar.catalog.model import Access, Barclamp, Choice, Count, Gate, Publish
 from crowbar.catalog.raw import Raw, raw_faults
 from crowbar.catalog.relate import chain
 from crowbar.catalog.source import DataPath, Source
+from crowbar.catalog.uses import published_reads
 from crowbar.catalog.words import nearest
 from crowbar.errors import Fault
 
@@ -188,7 +189,8 @@ def _role(name: str, raw: _Role, folder: Path) -> Role:
         name=name,
         summary=raw.summary,
         path=path,
-        digest=digest.of_folder(path),
+        files=digest.of_each(path),
+        reads=published_reads(path),
         count=Count(raw.count.min, raw.count.max),
         after=tuple(raw.after),
         conflicts=tuple(raw.conflicts),

@@ -86,12 +86,17 @@ class Choice:
 
 @dataclass(frozen=True)
 class Role:
-    """What a node plays in a barclamp. ``path`` is the Ansible role's folder; ``digest`` covers its content."""
+    """What a node plays in a barclamp. ``path`` is the Ansible role's folder.
+
+    ``files`` has the digest of each file in it, by its name there. ``reads`` names what the role reads of what other
+    barclamps publish ("keystone", or "keystone.url"); None means that it may be anything.
+    """
 
     name: str
     summary: str
     path: Path
-    digest: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    reads: tuple[str, ...] | None = None
     count: Count = Count()
     after: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()

@@ -20,6 +20,8 @@ _TOPS = "secrets|published|attributes|roles|all_nodes"
 _USE = re.compile(rf"""\bcrowbar\.(?P<top>{_TOPS})\b(?P<rest>(?:\.\w+(?!\w*\()|\[\s*["'][^"'\]]+["']\s*\])*)""")
 _MEMBER = re.compile(r"""["'](?P<name>[\w-]+)["'] +(?:not +)?in +crowbar\.published\b""")
 _STEP = re.compile(r"""\.(\w+)|\[\s*["']([^"'\]]+)["']\s*\]""")
+# `crowbar` used as a whole, or a part of it by a computed name.
+_COMPUTED = re.compile(r"""(?<![\w./-])crowbar\s*(?:\[|\||\)|}})""")
 _FOLDERS = ("tasks", "templates", "vars", "defaults")
 
 
@@ -45,9 +47,30 @@ def uses(barclamp: Barclamp, source: Source) -> list[Fault]:
     return faults
 
 
+def published_reads(role: Path) -> tuple[str, ...] | None:
+    """What a role reads of `crowbar.published`, as "barclamp" or "barclamp.name"; None if its texts do not tell."""
+    found: set[str] = set()
+    for file in _texts(role):
+        text = file.read_text(errors="replace")
+        found.update(match["name"] for match in _MEMBER.finditer(text))
+        for match in _USE.finditer(_MEMBER.sub("", text)):
+            names = [dotted or quoted for dotted, quoted in _STEP.findall(match["rest"])]
+            if match["top"] == "published" and not names:
+                return None
+            if match["top"] == "published":
+                found.add(".".join(names[:2]))
+        if _COMPUTED.search(text):
+            return None
+    return tuple(sorted(found))
+
+
+def _texts(role: Path) -> list[Path]:
+    return sorted(file for kind in _FOLDERS for file in (role / kind).rglob("*") if file.is_file())
+
+
 def _all(barclamp: Barclamp) -> Iterator[Use]:
     for role in barclamp.roles.values():
-        for file in sorted(file for kind in _FOLDERS for file in (role.path / kind).rglob("*") if file.is_file()):
+        for file in _texts(role.path):
             yield from _in_file(file, role)
     if barclamp.gate:
         yield from _in_file(barclamp.gate.path, None)

@@ -142,18 +142,28 @@ def inputs(variables: Mapping[str, Any], role: Role, catalog: Catalog) -> dict[s
     """A digest for each thing that a step is a function of, by a name that people understand.
 
     Names are `attributes.workers`, `published.web.url`, `roles.web-server`, `node.fqdn`,
-    `secrets.service_password` (of which the version counts), `all_nodes`, `role content` and so on.
+    `secrets.service_password` (of which the version counts), `all_nodes`, `tasks/main.yml` of the role's files, and
+    so on. Of what other barclamps publish, only that counts which the role reads.
     """
     found = {
-        "role content": role.digest,
+        **{f"{role.ansible_name}/{name}": content for name, content in role.files.items()},
         "packages": digest.of_value(role.packages),
         "units": digest.of_value(role.units),
         "what all roles share": catalog.shared_digest,
     }
     for top, value in variables.items():
         for name, part in _parts(top, value, _DEPTHS.get(top, 0)):
+            if name.startswith("published.") and not _reads(role, name.removeprefix("published.")):
+                continue
             found[name] = part.digest if isinstance(part, _Nodes) else digest.of_value(_replaced(part, _stamp))
     return found
+
+
+def _reads(role: Role, published: str) -> bool:
+    """Whether the role reads that value ("keystone.url") of another barclamp."""
+    if role.reads is None:
+        return True
+    return any(published == one or published.startswith(f"{one}.") for one in role.reads)
 
 
 def identity(inputs: Mapping[str, str]) -> str:

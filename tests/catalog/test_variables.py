@@ -47,7 +47,15 @@ def catalog(tmp_path: Path) -> Catalog:
         },
     )
     write(tmp_path, "images", requires=["keystone"], wants=["store"])
+    for role in ("images/roles/images_server", "store/roles/store_proxy"):
+        task(tmp_path / role, "{{ crowbar.published | to_json }}")
     return load(tmp_path)
+
+
+def task(role: Path, text: str) -> None:
+    """Give the role one task, which uses ``text``."""
+    content = f'---\n- name: Say\n  ansible.builtin.debug:\n    msg: "{text}"\n'
+    (role / "tasks" / "main.yml").write_text(content)
 
 
 def cloud(*barclamps: str, **more: Any) -> Deployed:
@@ -186,12 +194,40 @@ def test_volatile_facts_and_other_nodes_do_not_count(catalog: Catalog) -> None:
     assert changed(digests(catalog, before, *role), digests(catalog, more, *role)) == {"all_nodes"}
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("{{ crowbar.published.keystone.port }}", {"published.keystone.port"}),
+        ("{{ crowbar.published['keystone']['url'] }}", {"published.keystone.url"}),
+        ("{{ crowbar.published.keystone | to_json }}", {"published.keystone.port", "published.keystone.url"}),
+        (
+            "{{ 'store' in crowbar.published }} {{ crowbar.published.keystone.port }}",
+            {"published.keystone.port", "published.store.auth"},
+        ),
+        (
+            "{{ crowbar.published[which].url }}",
+            {"published.keystone.port", "published.keystone.url", "published.store.auth"},
+        ),
+        ("{{ crowbar[which] }}", {"published.keystone.port", "published.keystone.url", "published.store.auth"}),
+        ("nothing", set()),
+    ],
+)
+def test_of_what_others_publish_that_counts_which_the_role_reads(
+    catalog: Catalog, tmp_path: Path, text: str, names: set[str]
+) -> None:
+    task(catalog.get("images").roles["images-server"].path, text)
+    again = load(tmp_path)
+    before, after = cloud(), edited(cloud(), "keystone", port=1)
+    role = ("images", "images-server")
+    assert changed(digests(again, before, *role), digests(again, after, *role)) == names
+
+
 def test_role_content_and_packages_count(catalog: Catalog) -> None:
     role = catalog.get("images").roles["images-server"]
     view = seen(catalog, cloud(), "images", "images-server")
     before = inputs(view, role, catalog)
-    after = inputs(view, replace(role, digest="x", packages=("a",), units=("b.service",)), catalog)
-    assert changed(before, after) == {"role content", "packages", "units"}
+    after = inputs(view, replace(role, files={"tasks/main.yml": "x"}, packages=("a",), units=("b.service",)), catalog)
+    assert changed(before, after) == {"images_server/tasks/main.yml", "packages", "units"}
     shared = inputs(view, role, replace(catalog, shared_digest="x"))
     assert changed(before, shared) == {"what all roles share"}
     assert identity(before) != identity(after) != identity(shared)

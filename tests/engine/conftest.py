@@ -23,7 +23,7 @@ NOWHERE = Path("/nonexistent")
 
 
 def role(name: str, after: tuple[str, ...] = ()) -> Role:
-    return Role(name, name, NOWHERE, f"content of {name}", after=after)
+    return Role(name, name, NOWHERE, {"tasks/main.yml": f"content of {name}"}, after=after)
 
 
 def barclamp(
