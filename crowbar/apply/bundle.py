@@ -30,7 +30,7 @@ def render_play(jobs: Sequence[Job]) -> str:
         loader=FileSystemLoader(data_dir() / "playbooks"),
         undefined=StrictUndefined,
         trim_blocks=True,
-        autoescape=False,  # noqa: S701
+        autoescape=False,  # noqa: S701 (YAML for Ansible, not HTML)
     )
     described = [
         {
