@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
+from keystoneauth1.access import AccessInfo
+from keystoneauth1.exceptions import ConnectFailure, HttpServerError
 from keystoneauth1.identity.v3 import Password
 from keystoneauth1.session import Session
 from openstack.connection import Connection
 from openstack.identity.v3._proxy import Proxy as IdentityClient
 
 from crowbar.verify.model import CheckError, CloudAccess
+from crowbar.verify.poll import NotYet, Waiting, unheard, until
 
 BLOCK_STORAGE = ("block-storage", "volumev3", "volume")  # the types that clouds register Cinder under
 _API_TIMEOUT = 120  # seconds; under emulation an API server may have to wait for a busy core
 # What the clients would log about an unreachable service is told by the check that needed it.
 for _name in ("keystoneauth", "openstack"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
+SIGN_IN_TIMEOUT = 180.0  # seconds for a Keystone that was just started, or whose node was
 _RETRIES = 3  # connections that are reset: workers of an API server come and go
 
 
@@ -43,10 +47,11 @@ class Cloud:
         return client
 
 
-def sign_in(access: CloudAccess) -> Cloud:
+def sign_in(access: CloudAccess, waiting: Waiting = unheard) -> Cloud:
     """A client for ``access``, which has got a token and the catalogue.
 
-    Raises keystoneauth's errors if it cannot sign in, CheckError if the catalogue is empty.
+    Waits for a Keystone that does not answer (yet). Raises keystoneauth's errors if it answers and lets nobody in,
+    CheckError if it is not there in SIGN_IN_TIMEOUT or the catalogue is empty.
     """
     plugin = Password(
         auth_url=access.auth_url,
@@ -59,7 +64,14 @@ def sign_in(access: CloudAccess) -> Cloud:
     session = Session(auth=plugin, timeout=_API_TIMEOUT, connect_retries=_RETRIES)
     # From a session: neither the environment nor a clouds.yaml of this host has a say.
     connection = Connection(session=session, region_name=access.region)
-    known = plugin.get_access(session)
+
+    def enter() -> AccessInfo:
+        try:
+            return plugin.get_access(session)
+        except (ConnectFailure, HttpServerError) as error:
+            raise NotYet(str(error)) from error
+
+    known = until(f"Keystone at {access.auth_url}", enter, timeout=SIGN_IN_TIMEOUT, waiting=waiting)
     services = frozenset(entry["type"] for entry in known.service_catalog.catalog if entry["endpoints"])
     if not services:
         raise CheckError(f"The catalogue of {access.auth_url} has no services for project {access.project}.")

@@ -25,6 +25,7 @@ class CheckName(StrEnum):
     """Everything that is checked, in the order it is done."""
 
     CATALOG = "catalog"  # signing in, and reading which services there are
+    SERVICES = "services"  # every service answers, and those that work behind the APIs have just reported
     IMAGE = "image"  # the tiny image is uploaded, and its checksum agreed on
     NETWORK = "network"  # a network, a router to the outside, a security group, a floating IP
     INSTANCE = "instance"  # an instance is active
@@ -42,8 +43,12 @@ class CheckName(StrEnum):
 
 
 class CheckStatus(StrEnum):
-    """How a check ended. ``skipped`` only where the cloud has no such service in its catalogue."""
+    """How a check ended, or is: ``waiting`` is told in between, and is in no report.
 
+    ``skipped`` only where the cloud has no such service in its catalogue.
+    """
+
+    WAITING = "waiting"
     PASSED = "passed"
     FAILED = "failed"
     SKIPPED = "skipped"
@@ -51,6 +56,8 @@ class CheckStatus(StrEnum):
 
 NEEDS: dict[CheckName, tuple[CheckName, ...]] = {
     CheckName.CATALOG: (),
+    # Nothing stands on this one: a cloud with one dead compute still has to show what else works.
+    CheckName.SERVICES: (CheckName.CATALOG,),
     CheckName.IMAGE: (CheckName.CATALOG,),
     CheckName.NETWORK: (CheckName.CATALOG,),
     CheckName.INSTANCE: (CheckName.IMAGE, CheckName.NETWORK),

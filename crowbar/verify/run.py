@@ -13,6 +13,7 @@ from paramiko import SSHException
 from crowbar.errors import CrowbarError
 from crowbar.verify.cloud import Cloud, sign_in
 from crowbar.verify.model import NEEDS, Check, CheckError, CheckName, CheckStatus, CloudAccess, Report, with_needs
+from crowbar.verify.poll import Waiting
 from crowbar.verify.removal import remove
 from crowbar.verify.run_id import alive, dead_runs, forget, new_run
 from crowbar.verify.scenario import CHECKS, SERVICES, Scenario
@@ -32,7 +33,8 @@ def verify(
 ) -> Report:
     """Check the cloud behind ``access`` by real clients, then remove all that was made for it.
 
-    ``workdir`` keeps the tiny image for the next run; ``reporter`` is told of each check as it ends; ``checks``
+    ``workdir`` keeps the tiny image for the next run; ``reporter`` is told of each check as it ends, and of those
+    that wait for a cloud that was just started; ``checks``
     are the wanted ones (None: all), with which come those that they stand on; ``screenshots`` is a folder for
     pictures of the Dashboard. A failing check is part of the report, not an error. KeyboardInterrupt is raised
     again when everything has been removed.
@@ -73,7 +75,8 @@ class _Session:
         """Sign in; a cloud that does not let us in fails its first check, and there is nothing to go on with."""
         started = time.monotonic()
         try:
-            scenario = Scenario(sign_in(access), new_run(), workdir, screenshots)
+            cloud = sign_in(access, self._waiting(CheckName.CATALOG, started))
+            scenario = Scenario(cloud, new_run(), workdir, screenshots)
         except CLOUD_ERRORS as error:
             self._finish(CheckName.CATALOG, CheckStatus.FAILED, started, _said(error))
             return None
@@ -85,6 +88,7 @@ class _Session:
         started = time.monotonic()
         status, detail = self._hindrance(name, scenario.cloud)
         if status is None:
+            scenario.waiting = self._waiting(name, started)
             try:
                 status, detail = CheckStatus.PASSED, CHECKS[name](scenario)
             except CLOUD_ERRORS as error:
@@ -108,10 +112,18 @@ class _Session:
             return CheckStatus.SKIPPED, f"the catalogue has no service of type {' or '.join(types)}"
         return _worst(self.done[need] for need in NEEDS[name] if need in self.done)
 
+    def _waiting(self, name: CheckName, started: float) -> Waiting:
+        """What tells the reporter that a check is not stuck, but waits."""
+        return lambda seen: self._reporter(
+            Check(name, CheckStatus.WAITING, time.monotonic() - started, self._masked(seen))
+        )
+
     def _finish(self, name: CheckName, status: CheckStatus, started: float, detail: str) -> None:
-        shown = detail.replace(self._password, "***") if self._password else detail
-        self.done[name] = Check(name, status, time.monotonic() - started, shown)
+        self.done[name] = Check(name, status, time.monotonic() - started, self._masked(detail))
         self._reporter(self.done[name])
+
+    def _masked(self, text: str) -> str:
+        return text.replace(self._password, "***") if self._password else text
 
 
 def _worst(needed: Iterable[Check]) -> tuple[CheckStatus | None, str]:

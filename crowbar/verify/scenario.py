@@ -13,12 +13,13 @@ from pathlib import Path
 
 import paramiko
 
-from crowbar.verify import dashboard, networks, servers, storage
+from crowbar.verify import dashboard, networks, servers, services, storage
 from crowbar.verify.cloud import BLOCK_STORAGE, Cloud
 from crowbar.verify.guest import Guest, login, new_key
 from crowbar.verify.image import build_image
 from crowbar.verify.model import CheckError, CheckName
 from crowbar.verify.networks import Port, Segment
+from crowbar.verify.poll import Waiting, unheard
 from crowbar.verify.projects import second_project
 from crowbar.verify.servers import Template
 
@@ -69,6 +70,7 @@ class Scenario:
     run: str
     workdir: Path
     screenshots: Path | None
+    waiting: Waiting = unheard
     image_id: str = field(init=False)
     template: Template = field(init=False)
     segment: Segment = field(init=False)
@@ -79,6 +81,11 @@ class Scenario:
     def catalog(self) -> str:
         """What the catalogue has."""
         return f"signed in to {self.cloud.access.auth_url}; services: {', '.join(sorted(self.cloud.services))}"
+
+    def services(self) -> str:
+        """The cloud has settled."""
+        answering = services.answering(self.cloud, self.waiting)
+        return f"{answering} services answer; {services.reporting(self.cloud, self.waiting)} workers and agents report"
 
     def image(self) -> str:
         """Build and upload the tiny image."""
@@ -199,6 +206,7 @@ class Scenario:
 
 CHECKS: Mapping[CheckName, Callable[[Scenario], str]] = {
     CheckName.CATALOG: Scenario.catalog,
+    CheckName.SERVICES: Scenario.services,
     CheckName.IMAGE: Scenario.image,
     CheckName.NETWORK: Scenario.network,
     CheckName.INSTANCE: Scenario.instance,

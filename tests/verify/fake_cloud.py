@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any
 
 Item = dict[str, Any]
@@ -41,12 +42,22 @@ class FakeCloud:
         self.add("networks", {"name": "public", "router:external": True})
         self.add("roles", {"name": "member"})
         self.add("users", {"name": "admin", "domain_id": "default"}, "user-1")
+        self.add("services", {"binary": "nova-compute", "host": "node1", "state": "up", "status": "enabled"})
+        self.add("agents", {"binary": "ovn-controller", "host": "node1", "alive": True, "admin_state_up": True})
+        self.refusals = 0  # so many requests are answered with 503 first
+        self._reports = count()
 
     def add(self, kind: str, item: Item, identity: str = "") -> Item:
         """Put an item where a client would find it."""
         key = identity or str(uuid.uuid4())
         self.things[kind][key] = {"id": key, "project_id": "project-1", **item}
         return self.things[kind][key]
+
+    def report(self, worker: Item) -> Item:
+        """A service as it is listed: one that is up has reported since it was listed last."""
+        if worker["state"] == "up":
+            worker["updated_at"] = f"2026-01-01T00:00:{next(self._reports):06}"
+        return worker
 
     def names(self) -> list[str]:
         """The names of everything that a run may have made."""
@@ -84,6 +95,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _any(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         raw = self._chunks() if self.headers.get("Transfer-Encoding") == "chunked" else self.rfile.read(length)
+        if self.cloud.refusals > 0:
+            self.cloud.refusals -= 1
+            self._send(503)
+            return
         service, *rest = [part for part in self.path.split("?")[0].split("/") if part] or [""]
         if service == "object-store":
             self._object(rest[2:], raw)
@@ -95,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._token(json.loads(raw))
         else:
             rest = rest[2:] if rest[1].startswith("project-") else rest[1:]
-            self._item(rest, raw)
+            self._item(rest, raw) if rest else self._send(404)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = _any  # noqa: N815 - http.server's names
 
@@ -200,6 +215,8 @@ class _Handler(BaseHTTPRequestHandler):
         items = list(self.cloud.things[kind].values())
         if kind == "networks" and "router:external=True" in self.path:
             items = [item for item in items if item.get("router:external")]
+        if kind == "services":
+            items = [self.cloud.report(item) for item in items]
         if kind == "ports":
             items = [item for item in items if "device_owner" not in self.path or item.get("device_owner")]
         wrapped = [{"keypair": item} for item in items] if kind == "keypairs" else items
