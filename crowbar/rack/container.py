@@ -11,9 +11,9 @@ from functools import cached_property
 from ipaddress import IPv4Network
 from pathlib import Path
 
+from crowbar.apply.keys import KeyPair
 from crowbar.errors import EnvironmentFault, NodeError
 from crowbar.rack import disk, host, launch, network, processes, subnet
-from crowbar.rack.keys import KeyPair
 from crowbar.rack.record import Names, Record
 from crowbar.rack.ssh import Access
 from crowbar.store.model import Node, NodeKind

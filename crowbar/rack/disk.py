@@ -6,9 +6,9 @@ import shutil
 import uuid
 from pathlib import Path
 
+from crowbar.apply.keys import KeyPair
 from crowbar.errors import EnvironmentFault
 from crowbar.rack.host import run, tried
-from crowbar.rack.keys import KeyPair
 from crowbar.rack.record import Record
 from crowbar.rack.resolver import machine_resolv_conf
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from crowbar.apply.keys import KeyPair
 from crowbar.errors import EnvironmentFault, NodeError
 from crowbar.rack import host, launch, processes
 from crowbar.rack.container import ContainerMachine, Status
-from crowbar.rack.keys import KeyPair
 from crowbar.rack.record import Names, Record
 from crowbar.rack.resolver import machine_resolv_conf
 from crowbar.rack.ssh import Access
