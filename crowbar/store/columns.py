@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,6 +35,12 @@ def shorten(text: str, limit: int = WORDS_LIMIT) -> str:
 def to_json(value: Any) -> str:
     """``value`` as JSON text, its keys in the order that a person wrote them in."""
     return clean(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def limited(data: Mapping[str, Any]) -> dict[str, Any]:
+    """``data`` itself, or its size where that is more than anyone would read: it comes from nodes."""
+    size = len(to_json(dict(data)).encode())
+    return dict(data) if size <= WORDS_LIMIT else {"dropped_bytes": size}
 
 
 class Words(TypeDecorator[str]):

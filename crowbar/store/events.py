@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import insert, select
 
 from crowbar.store import tables as t
-from crowbar.store.columns import WORDS_LIMIT, to_json
+from crowbar.store.columns import limited
 from crowbar.store.database import Database
 from crowbar.store.model import Event
 
@@ -46,10 +46,5 @@ def _values(event: Event) -> dict[str, Any]:
         "at": event.at,
         "kind": event.kind,
         "message": event.message,
-        "data": _limited(event.data),
+        "data": limited(event.data),
     }
-
-
-def _limited(data: Mapping[str, Any]) -> dict[str, Any]:
-    size = len(to_json(dict(data)).encode())
-    return dict(data) if size <= WORDS_LIMIT else {"dropped_bytes": size}

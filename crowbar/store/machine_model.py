@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from crowbar.store.model import Health, NodeState
 from crowbar_inventory.bmc.model import Power
@@ -54,6 +54,7 @@ class MachineView:
     addresses: Mapping[str, str]
     hardware: Hardware | None
     inspected: datetime | None
+    since: datetime | None = None  # when it came into its state
 
 
 class OrderKind(StrEnum):
@@ -117,13 +118,26 @@ class Network:
     auto_approve: bool = False  # agents that come unasked by it are let in
 
 
-@dataclass(frozen=True)
-class Boot:
-    """One boot for which a one-time token was issued; only digests are kept."""
+class HostEntry(NamedTuple):
+    """Who has an address in a network; ``mac`` is "" where it is not known by which interface."""
 
-    id: int
-    machine: str
-    token_digest: str
-    session_digest: str
-    issued: datetime
-    used: datetime | None
+    mac: str
+    address: str
+    node: str
+
+
+class TokenFault(StrEnum):
+    """Why a token is not good."""
+
+    UNKNOWN = "unknown"  # never issued, or too long ago to be remembered
+    REPLAYED = "replayed"  # another boot has used it
+    OUTDATED = "outdated"  # the machine fetched a newer one since
+
+
+@dataclass(frozen=True)
+class Redeemed:
+    """What a token was exchanged for: a session, or a fault that says why not."""
+
+    machine: str | None  # whose token it was; None if that is not known
+    session: str | None = field(default=None, repr=False)
+    fault: TokenFault | None = None

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from crowbar.errors import NodeError
+
 
 class Health(StrEnum):
     """What is wrong with a node; beside its state, never instead of it."""
@@ -60,8 +62,17 @@ class Node:
 
     @property
     def address(self) -> str:
-        """The node's address in the admin network."""
-        return self.addresses["admin"]
+        """The node's address in the admin network.
+
+        Raises NodeError if it has none (yet): a machine gets it when it is installed.
+        """
+        try:
+            return self.addresses["admin"]
+        except KeyError:
+            raise NodeError(
+                f"Node {self.name} has no address in the admin network: it is {self.state.value}.",
+                hint=f"A machine has one when it is installed: crowbar machines show {self.name}",
+            ) from None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, or_, select, union_all, update
 
@@ -26,22 +27,10 @@ class Nodes:
 
         Raises InputError if its name or an alias of it already means another node.
         """
-        values = {
-            "name": node.name,
-            "kind": node.kind.value,
-            "addresses": dict(node.addresses),
-            "ssh_user": node.ssh_user,
-            "ssh_port": node.ssh_port,
-            "ssh_key": node.ssh_key,
-            "host_key": node.host_key,
-            "facts": dict(node.facts),
-            "state": node.state.value,
-            "health": node.health.value,
-            "last_error": node.last_error,
-        }
+        values = node_values(node)
         aliases = [{"alias": alias, "node": node.name, "position": n} for n, alias in enumerate(node.aliases)]
         with self._database.write() as connection:
-            _check_names(connection, node)
+            check_names(connection, node)
             upsert(connection, t.nodes, values)
             connection.execute(delete(t.node_aliases).where(t.node_aliases.c.node == node.name))
             if aliases:
@@ -64,7 +53,13 @@ class Nodes:
 
     def set_state(self, name: str, state: NodeState, health: Health, last_error: str = "") -> None:
         """Record where the node stands and what is wrong with it."""
-        values = {"state": state.value, "health": health.value, "last_error": last_error}
+        self._update(name, state=state.value, health=health.value, last_error=last_error)
+
+    def set_facts(self, name: str, facts: Mapping[str, Any]) -> None:
+        """Replace what is known that the node can do."""
+        self._update(name, facts=dict(facts))
+
+    def _update(self, name: str, **values: Any) -> None:
         with self._database.write() as connection:
             connection.execute(update(t.nodes).where(t.nodes.c.name == name).values(values))
 
@@ -81,6 +76,23 @@ class Nodes:
         return [_node(row, of_node[row["name"]]) for row in rows]
 
 
+def node_values(node: Node) -> dict[str, Any]:
+    """The columns of the node's row."""
+    return {
+        "name": node.name,
+        "kind": node.kind.value,
+        "addresses": dict(node.addresses),
+        "ssh_user": node.ssh_user,
+        "ssh_port": node.ssh_port,
+        "ssh_key": node.ssh_key,
+        "host_key": node.host_key,
+        "facts": dict(node.facts),
+        "state": node.state.value,
+        "health": node.health.value,
+        "last_error": node.last_error,
+    }
+
+
 def _node(row: RowMapping, aliases: Sequence[str]) -> Node:
     typed = {
         "kind": NodeKind(row["kind"]),
@@ -91,7 +103,11 @@ def _node(row: RowMapping, aliases: Sequence[str]) -> Node:
     return Node(**{**row, **typed})
 
 
-def _check_names(connection: Connection, node: Node) -> None:
+def check_names(connection: Connection, node: Node) -> None:
+    """See that the node's name and aliases mean no other node.
+
+    Raises InputError with all that do.
+    """
     names = [node.name, *node.aliases]
     by_name = select(t.nodes.c.name, t.nodes.c.name.label("node")).where(t.nodes.c.name.in_(names))
     by_alias = select(t.node_aliases.c.alias, t.node_aliases.c.node).where(t.node_aliases.c.alias.in_(names))

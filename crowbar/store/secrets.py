@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from crowbar.catalog.model import SecretKind, SecretRef, SecretSpec
 from crowbar.store import tables as t
+from crowbar.store.bmc_credentials import bmc_passwords
 from crowbar.store.columns import now
 from crowbar.store.database import Database, insert_if_missing
 from crowbar.store.vault import Vault
@@ -78,10 +79,11 @@ class Secrets:
         return list(newest.values())
 
     def values(self) -> list[str]:
-        """Every value, old versions too: what must be struck out of anything that is shown or kept."""
+        """Every value, old versions and BMCs' passwords too: what must be struck out of anything shown or kept."""
         with self._database.read() as connection:
             tokens = connection.scalars(select(t.secrets.c.value)).all()
-        return [self._vault.decrypt(token).decode() for token in tokens]
+            of_bmcs = bmc_passwords(connection, self._vault)
+        return [*(self._vault.decrypt(token).decode() for token in tokens), *of_bmcs]
 
     def _generate(self, ref: SecretRef, kind: SecretKind, length: int) -> SecretRef:
         value = self._vault.encrypt(generate(kind, length).encode())

@@ -10,10 +10,17 @@ from sqlalchemy import select
 
 from crowbar.store import tables as t
 from crowbar.store.applied import AppliedRoles
+from crowbar.store.bmc_credentials import BmcCredentials
+from crowbar.store.boots import Boots
 from crowbar.store.database import Database, insert_if_missing
 from crowbar.store.deployments import Deployments
 from crowbar.store.events import Events
+from crowbar.store.hardware import HardwareRevisions
+from crowbar.store.machine_events import MachineEvents
+from crowbar.store.machines import Machines
+from crowbar.store.networks import Networks
 from crowbar.store.nodes import Nodes
+from crowbar.store.orders import Orders
 from crowbar.store.proposals import Proposals
 from crowbar.store.published import PublishedFacts, Publisher
 from crowbar.store.schema import migrate
@@ -33,6 +40,13 @@ class Store:
         self.events = Events(database)
         self.published = PublishedFacts(database, vault)
         self.secrets = Secrets(database, vault)
+        self.machines = Machines(database)
+        self.bmc_credentials = BmcCredentials(database, vault)
+        self.hardware = HardwareRevisions(database)
+        self.boots = Boots(database)
+        self.orders = Orders(database)
+        self.machine_events = MachineEvents(database)
+        self.networks = Networks(database)
 
     def close(self) -> None:
         """Close all connections."""
