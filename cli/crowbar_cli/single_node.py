@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from crowbar.errors import EnvironmentFault
 from crowbar.store.model import Node, NodeKind
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 NAME = "node1"
 ALIAS = "node"  # what the shipped cluster file calls it: "@@node@@"
-# The cloud's floating addresses are behind the machine: (barclamp, path of the attribute that has their network).
-_FLOATING = ("quantum", ("public_network", "cidr"))
 _KVM = "/dev/kvm"
 _HOST_ONLY = frozenset({"device_mapper", "loop", "nfs_client"})  # what a container cannot do, whatever its host can
 _EXAMPLE_ADDRESS = "192.0.2.1"  # the machine gets a free one when it is made
@@ -48,17 +46,19 @@ def estimated() -> Node:
 def bring_up(context: Context, packages: tuple[str, ...], proposals: Mapping[str, WantedProposal], say: Say) -> None:
     """Have the machine made (from an image with ``packages``), running, and in the store with its facts.
 
-    A machine that is there is only powered on. Raises EnvironmentFault where this host cannot, NodeError where the
-    machine does not answer.
+    A machine that is there is only powered on. Raises InputError for a faulty network that would be behind it,
+    EnvironmentFault where this host cannot, NodeError where the machine does not answer.
     """
     from crowbar.apply.facts import gather_facts
+    from crowbar.catalog.routes import routes
     from crowbar.rack import ContainerMachine, Status
 
+    behind = routes(context.catalog, proposals, NAME)
     machine = machine_of(context)
     if machine.status() in (Status.ABSENT, Status.INCOMPLETE):
         image = _image(context, packages, say)
         say("making the container machine")
-        machine = ContainerMachine.create(machine.folder, image, routes=_routes(context, proposals), devices=_devices())
+        machine = ContainerMachine.create(machine.folder, image, routes=behind, devices=_devices())
         context.store.applied.forget_node(NAME)  # of a machine of that name that was taken away
     _power_on(machine, say)
     known = context.store.nodes.get(NAME)
@@ -124,15 +124,3 @@ def _devices() -> list[str]:
     from crowbar_inventory.probe import able, kvm
 
     return [_KVM] if Path(_KVM).exists() and able(kvm) else []
-
-
-def _routes(context: Context, proposals: Mapping[str, WantedProposal]) -> list[str]:
-    from crowbar.catalog.attributes import complete
-
-    name, path = _FLOATING
-    if name not in proposals:
-        return []
-    value: Any = complete(context.catalog.get(name), proposals[name].attributes)
-    for part in path:
-        value = value[part]
-    return [str(value)]

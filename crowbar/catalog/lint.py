@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, TemplateSyntaxError
 from jsonschema import Draft202012Validator
@@ -14,6 +13,7 @@ from crowbar.catalog.cases import read_cases
 from crowbar.catalog.choose import AUTO
 from crowbar.catalog.load import MANIFEST, SCHEMA, read_barclamp
 from crowbar.catalog.model import Barclamp, Catalog
+from crowbar.catalog.schema import attribute
 from crowbar.catalog.source import Source, read_yaml
 from crowbar.catalog.templates import syntax_fault
 from crowbar.catalog.uses import uses
@@ -106,7 +106,7 @@ def _jinja(barclamp: Barclamp, source: Source) -> Iterator[Fault]:
 def _choices(barclamp: Barclamp, source: Source) -> Iterator[Fault]:
     """Choices for attributes that are not there, and values that the schema does not allow."""
     for path, choices in barclamp.choices.items():
-        schema = _attribute(barclamp.schema, path)
+        schema = attribute(barclamp.schema, path)
         if schema is None:
             yield source.fault(f"the schema has no attribute {path}", "choices", path)
             continue
@@ -116,13 +116,6 @@ def _choices(barclamp: Barclamp, source: Source) -> Iterator[Fault]:
                 yield source.fault(f"the schema of {path} does not allow {value!r}", "choices", path)
         if all(choice.needs for choice in choices):
             yield source.fault(f"{path}: the last choice must need nothing, or some node has none", "choices", path)
-
-
-def _attribute(schema: Mapping[str, Any], path: str) -> Mapping[str, Any] | None:
-    found: Mapping[str, Any] | None = schema
-    for name in path.split("."):
-        found = found.get("properties", {}).get(name) if found else None
-    return found
 
 
 def _cases(barclamp: Barclamp) -> Iterator[Fault]:

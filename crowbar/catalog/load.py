@@ -8,9 +8,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from crowbar.catalog import digest, manifest, schema
-from crowbar.catalog.model import Catalog
+from crowbar.catalog.model import Barclamp, Catalog
 from crowbar.catalog.relate import Found, canonical, dependable, unique
-from crowbar.catalog.source import read_json, read_yaml
+from crowbar.catalog.source import Source, read_json, read_yaml
 from crowbar.errors import Fault, InputError
 from crowbar.paths import SITE_BARCLAMPS, data_dir
 
@@ -66,7 +66,16 @@ def read_barclamp(folder: Path) -> Found:
         return Found(folder, None, None, tuple(faults))
     made, wrong = manifest.barclamp(source, folder, content)
     faults = [*wrong, *faults]
+    if made is not None and not faults:
+        faults = list(_unheld(made, source))
     return Found(folder, source, None if faults else made, tuple(faults))
+
+
+def _unheld(barclamp: Barclamp, source: Source) -> Iterator[Fault]:
+    """Routes to what no attribute holds."""
+    for index, route in enumerate(barclamp.routes):
+        if schema.attribute(barclamp.schema, route.attribute) is None:
+            yield source.fault(f"the schema has no attribute {route.attribute}", "routes", index, "attribute")
 
 
 def _folders(place: Path) -> Iterator[Path]:

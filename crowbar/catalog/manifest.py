@@ -9,7 +9,19 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from crowbar.catalog import digest
-from crowbar.catalog.model import Access, Barclamp, Choice, Count, Gate, Published, Role, SecretKind, SecretSpec
+from crowbar.catalog.model import (
+    Access,
+    AccessKind,
+    Barclamp,
+    Choice,
+    Count,
+    Gate,
+    Published,
+    Role,
+    Route,
+    SecretKind,
+    SecretSpec,
+)
 from crowbar.catalog.raw import Raw, raw_faults
 from crowbar.catalog.relate import chain
 from crowbar.catalog.source import DataPath, Source
@@ -78,6 +90,11 @@ class _Choice(Raw):
     why: str = ""
 
 
+class _Route(Raw):
+    role: _RoleName
+    attribute: str
+
+
 class _Gate(Raw):
     role: _RoleName
 
@@ -87,6 +104,7 @@ class _Access(Raw):
     url: _Text
     user: str = ""
     secret: str = ""
+    kind: Annotated[AccessKind, Field(strict=False)] = AccessKind.ADDRESS
 
 
 class _Manifest(Raw):
@@ -100,11 +118,12 @@ class _Manifest(Raw):
     secrets: _Map[_Secret]
     publishes: _Map[_Published]
     choices: Annotated[dict[str, Annotated[list[_Choice], Field(min_length=1)]], Field(default_factory=dict)]
+    routes: _List[_Route]
     gate: _Gate | None = None
     access: _List[_Access]
 
 
-_MODELS = (_Manifest, _Role, _Count, _Secret, _Published, _Choice, _Gate, _Access)
+_MODELS = (_Manifest, _Role, _Count, _Secret, _Published, _Choice, _Route, _Gate, _Access)
 
 
 def barclamp(source: Source, folder: Path, schema: dict[str, Any]) -> tuple[Barclamp | None, list[Fault]]:
@@ -145,20 +164,27 @@ def _roles_wrong(raw: _Manifest, source: Source, folder: Path) -> Iterator[Fault
 
 def _named(raw: _Manifest) -> Iterator[tuple[str, str, Collection[str], DataPath]]:
     """Every name in the manifest that must be one of some others: what it is, the name, the others, where."""
-    for role, spec in raw.roles.items():
-        for index, other in enumerate(spec.after):
-            yield "role", other, raw.roles, ("roles", role, "after", index)
+    for name, path in _named_roles(raw):
+        yield "role", name, raw.roles, path
     for name, value in raw.publishes.items():
         if value.secret:
             yield "secret", value.secret, raw.secrets, ("publishes", name, "secret")
-        if value.fact_of:
-            yield "role", value.fact_of, raw.roles, ("publishes", name, "fact_of")
-    for path, choices in raw.choices.items():
+    for attribute, choices in raw.choices.items():
         for index, choice in enumerate(choices):
             for need in choice.needs:
-                yield "capability", need, CAPABILITIES, ("choices", path, index, "needs")
+                yield "capability", need, CAPABILITIES, ("choices", attribute, index, "needs")
+
+
+def _named_roles(raw: _Manifest) -> Iterator[tuple[str, DataPath]]:
+    for role, spec in raw.roles.items():
+        yield from ((other, ("roles", role, "after", index)) for index, other in enumerate(spec.after))
+    for name, value in raw.publishes.items():
+        if value.fact_of:
+            yield value.fact_of, ("publishes", name, "fact_of")
+    for index, route in enumerate(raw.routes):
+        yield route.role, ("routes", index, "role")
     if raw.gate:
-        yield "role", raw.gate.role, raw.roles, ("gate", "role")
+        yield raw.gate.role, ("gate", "role")
 
 
 def _built(raw: _Manifest, folder: Path, schema: dict[str, Any]) -> Barclamp:
@@ -178,8 +204,9 @@ def _built(raw: _Manifest, folder: Path, schema: dict[str, Any]) -> Barclamp:
             path: tuple(Choice(one.value, tuple(one.needs), one.why) for one in choices)
             for path, choices in raw.choices.items()
         },
+        routes=tuple(Route(one.role, one.attribute) for one in raw.routes),
         gate=Gate(raw.gate.role, folder / GATE_FILE, digest.of_file(folder / GATE_FILE)) if raw.gate else None,
-        access=tuple(Access(one.title, one.url, one.user, one.secret) for one in raw.access),
+        access=tuple(Access(one.title, one.url, one.user, one.secret, one.kind) for one in raw.access),
     )
 
 

@@ -121,6 +121,21 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class Route:
+    """A network that is behind the first node of ``role``: ``attribute`` is the path of the one that holds it."""
+
+    role: str
+    attribute: str
+
+
+class AccessKind(StrEnum):
+    """What is at an address that people use."""
+
+    ADDRESS = "address"  # anything
+    WEB_DASHBOARD = "web-dashboard"  # the cloud's web page, which `crowbar verify` signs in to with a browser
+
+
+@dataclass(frozen=True)
 class Access:
     """An address a person uses; ``url``, ``user`` and ``secret`` are templates over the published values."""
 
@@ -128,6 +143,7 @@ class Access:
     url: str
     user: str = ""
     secret: str = ""
+    kind: AccessKind = AccessKind.ADDRESS
 
 
 @dataclass(frozen=True)
@@ -146,6 +162,7 @@ class Barclamp:
     secrets: Mapping[str, SecretSpec] = field(default_factory=dict)
     publishes: Mapping[str, Published] = field(default_factory=dict)
     choices: Mapping[str, tuple[Choice, ...]] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
     gate: Gate | None = None
     access: tuple[Access, ...] = ()
 

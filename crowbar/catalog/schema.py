@@ -46,6 +46,14 @@ def properties(schema: Mapping[str, Any], path: DataPath = ()) -> Iterator[tuple
             yield from properties(schema[key], (*path, key))
 
 
+def attribute(schema: Mapping[str, Any], path: str) -> Mapping[str, Any] | None:
+    """The schema of the named attribute at ``path`` ("a.b.c"), or None if there is none."""
+    found: Mapping[str, Any] | None = schema
+    for name in path.split("."):
+        found = found.get("properties", {}).get(name) if found else None
+    return found
+
+
 def _undocumented(source: Source) -> Iterator[Fault]:
     closed = [((), source.data), *properties(source.data)]
     for path, sub in closed:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crowbar.catalog.model import SecretRef
+from crowbar.catalog.model import AccessKind, SecretRef
 from crowbar.catalog.templates import render
 from crowbar.catalog.variables import published
 from crowbar.errors import EnvironmentFault, InputError
@@ -33,6 +33,7 @@ class AccessPoint:
     url: str
     user: str
     secret: str
+    kind: AccessKind = AccessKind.ADDRESS
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ def access_points(context: Context) -> list[AccessPoint]:
             str(render(access.url, own, f"{name} access url")),
             str(render(access.user, own, f"{name} access user")),
             _secret(access.secret, own, name),
+            access.kind,
         )
         for name, own in values.items()
         for access in context.catalog.get(name).access

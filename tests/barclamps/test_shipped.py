@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from crowbar.catalog.batch import dump_batch, parse_batch, read_batch
 from crowbar.catalog.lint import lint
 from crowbar.catalog.load import load_catalog
-from crowbar.catalog.model import Catalog, NodeView
+from crowbar.catalog.model import AccessKind, Catalog, NodeView
+from crowbar.catalog.routes import routes
 from crowbar.catalog.source import parse_yaml
 from crowbar.catalog.variables import Deployed, identity, in_order, inputs, published, variables
 from crowbar.paths import data_dir
@@ -72,6 +74,38 @@ def test_every_step_of_the_single_node_has_variables_and_an_identity_of_its_own(
             seen = variables(known, wanted, barclamp.name, role.name, NODE.name, values)
             identities[role.name] = identity(inputs(seen, role, known))
     assert len(set(identities.values())) == len(identities) == sum(len(one.roles) for one in known)
+
+
+# What is called like a barclamp and means something else.
+NO_BARCLAMP = {("crowbar/verify/model.py", "dashboard")}  # the name of a check
+
+
+def test_nothing_but_its_folder_names_a_barclamp() -> None:
+    ours = [*catalog(), *(role for one in catalog() for role in one.roles.values())]
+    names = {one.name for one in ours} | {alias for one in catalog() for alias in one.aliases}
+    assert {"quantum", "neutron", "quantum-network"} <= names
+    root = data_dir()
+    files = [file for room in ("crowbar", "cli", "inventory") for file in (root / room).rglob("*.py")]
+    assert root / "cli" / "crowbar_cli" / "single_node.py" in files
+    found = {
+        (str(file.relative_to(root)), text)
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(text := node.value, str)
+        if text.partition("/")[0] in names  # "keystone/admin_password" names it, too
+    }
+    assert found == NO_BARCLAMP
+
+
+def test_the_network_of_floating_ips_is_behind_the_gateway() -> None:
+    proposals = {one.barclamp: one for one in read_batch(SINGLE_NODE, catalog(), {NODE.name: NODE})}
+    assert routes(catalog(), proposals, NODE.name) == ("172.24.4.0/24",)
+    assert routes(catalog(), proposals, "another") == ()
+
+
+def test_one_address_is_the_web_page_that_verify_signs_in_to() -> None:
+    pages = [one.name for one in catalog() for access in one.access if access.kind is AccessKind.WEB_DASHBOARD]
+    assert pages == ["dashboard"]
 
 
 def _stands_on(catalog: Catalog, name: str, ground: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from crowbar.catalog.load import barclamp_dirs, load_catalog
+from crowbar.catalog.model import AccessKind
 from crowbar.catalog.relate import chain
 from crowbar.errors import InputError
 from crowbar.paths import SITE_BARCLAMPS, data_dir
@@ -38,6 +39,10 @@ def test_a_barclamp_is_all_that_its_folder_says(tmp_path: Path) -> None:
         },
         secrets={"key": {"summary": "A key", "kind": "hex", "length": 8}},
         publishes={"url": {"template": "http://x"}, "key": {"secret": "key"}, "seen": {"fact_of": "web-log"}},
+        access=[
+            {"title": "Web", "url": "http://x", "kind": "web-dashboard"},
+            {"title": "API", "url": "http://y"},
+        ],
         gate={"role": "web-server"},
     )
     (folder / "gate.yml").write_text("- name: Nothing\n  ansible.builtin.meta: noop\n")
@@ -47,6 +52,7 @@ def test_a_barclamp_is_all_that_its_folder_says(tmp_path: Path) -> None:
     assert web.roles["web-server"].count.max == 2
     assert web.secrets["key"].length == 8
     assert web.gate is not None and web.gate.role == "web-server"
+    assert [one.kind for one in web.access] == [AccessKind.WEB_DASHBOARD, AccessKind.ADDRESS]
 
 
 def test_every_fault_of_a_manifest_has_its_line(tmp_path: Path) -> None:
@@ -80,6 +86,7 @@ def test_names_in_a_manifest_that_stand_for_nothing(tmp_path: Path) -> None:
         secrets={"key": {"summary": "s"}},
         publishes={"x": {"secret": "kye"}, "y": {"fact_of": "d"}},
         choices={"kind": [{"value": "v", "needs": ["kwm"]}]},
+        routes=[{"role": "c-a", "attribute": "no.matter"}],
         gate={"role": "a-c"},
     )
     (folder / "roles" / "a_b" / "tasks" / "main.yml").unlink()
@@ -90,10 +97,11 @@ def test_names_in_a_manifest_that_stand_for_nothing(tmp_path: Path) -> None:
         "the role's folder roles/a_b/ is missing",
         "the roles come after each other: c -> c",
         "there is no role 'a-d' (did you mean 'a-b'?)",
-        "there is no secret 'kye' (did you mean 'key'?)",
         "there is no role 'd'",
-        "there is no capability 'kwm' (did you mean 'kvm'?)",
+        "there is no role 'c-a'",
         "there is no role 'a-c' (did you mean 'a-b'?)",
+        "there is no secret 'kye' (did you mean 'key'?)",
+        "there is no capability 'kwm' (did you mean 'kvm'?)",
         "the file gate.yml is missing",
     ]
 
@@ -186,6 +194,16 @@ def test_a_schema_must_be_closed_and_of_an_object(tmp_path: Path) -> None:
         "must be https://json-schema.org/draft/2020-12/schema",
         'must say `"type": "object"`',
         'the schema must say `"additionalProperties": false`',
+    ]
+
+
+def test_a_route_that_no_attribute_holds(tmp_path: Path) -> None:
+    routes = [{"role": "web-server", "attribute": path} for path in ("net.cidr", "net", "net.cird", "cidr")]
+    net = attribute("object", {}, **schema(cidr=attribute("string", "")))
+    write(tmp_path, "web", attributes=schema(net=net), routes=routes)
+    assert [fault.partition(":")[2] for fault in faults(tmp_path)] == [
+        "9: the schema has no attribute net.cird",
+        "11: the schema has no attribute cidr",
     ]
 
 

@@ -135,7 +135,9 @@ def test_the_machine_is_made_started_probed_and_deployed_to(rack: Cli) -> None:
     shown = rack.ok("deploy", rack.file(ONE_NODE), "--single-node")
     assert shown.index("building the node image") < shown.index("making the container machine")
     assert shown.index("starting the container machine node1") < shown.index("base/base-node@node1 succeeded")
-    assert FakeMachine.made == [{"image": FakeMachine.made[0]["image"], "routes": [], "devices": ["/dev/kvm"]}]
+    assert FakeMachine.made == [
+        {"image": FakeMachine.made[0]["image"], "routes": ("198.51.100.0/24",), "devices": ["/dev/kvm"]}
+    ]
     with rack.context() as context:
         node = context.store.nodes.get("node")
         assert (node.name, node.facts["capabilities"], node.host_key) == ("node1", ["tun"], "ssh-ed25519 AAAA")
@@ -349,6 +351,7 @@ def test_verify(cli: Cli, cluster: Path, monkeypatch: pytest.MonkeyPatch, passed
     shown = cli("verify")
     assert shown.exit_code == code
     assert "object" in shown.stdout
+    assert access.dashboard_url == "http://192.0.2.2/front"
     assert asked[1][1] is None
     assert cli("verify", "--check", "everything").exit_code == 2
 

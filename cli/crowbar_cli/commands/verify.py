@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from crowbar.services.context import Context
     from crowbar.verify.model import Check, CloudAccess
 
-DASHBOARD = "dashboard"
-
 
 @click.command(short_help="Check the cloud with real clients.")
 @click.option(
@@ -67,12 +65,13 @@ def verify(ctx: click.Context, settings: Settings, screenshots: Path | None, nam
 
 def cloud_access(context: Context) -> CloudAccess:
     """What the checks need to know of the deployed cloud. Raises EnvironmentFault if there is none."""
+    from crowbar.catalog.model import AccessKind
     from crowbar.services.credentials import access_points, login
     from crowbar.verify.model import CloudAccess
 
     who = login(context)
-    url = next((point.url for point in access_points(context) if point.barclamp == DASHBOARD), None)
-    return CloudAccess(who.auth_url, who.username, who.password, who.project, who.region, url)
+    pages = (point.url for point in access_points(context) if point.kind is AccessKind.WEB_DASHBOARD)
+    return CloudAccess(who.auth_url, who.username, who.password, who.project, who.region, next(pages, None))
 
 
 def _tell(settings: Settings, check: Check) -> None:
