@@ -70,7 +70,7 @@ def made_ready(context: Context, target: Target, say: Callable[[str], None]) -> 
         case Place.THIS_HOST:
             this_host.take(context, say)
         case Place.KNOWN:
-            single_node.power_on(context, say)
+            single_node.power_on(context, wanted, say)
     return proposals_of(context, target)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,8 +46,9 @@ def estimated() -> Node:
 def bring_up(context: Context, packages: tuple[str, ...], proposals: Mapping[str, WantedProposal], say: Say) -> None:
     """Have the machine made (from an image with ``packages``), running, and in the store with its facts.
 
-    A machine that is there is only powered on. Raises InputError for a faulty network that would be behind it,
-    EnvironmentFault where this host cannot, NodeError where the machine does not answer.
+    A machine that is there is only powered on, and the routes through it are brought up to date. Raises InputError for
+    a faulty network that would be behind it, EnvironmentFault where this host cannot, NodeError where the machine does
+    not answer.
     """
     from crowbar.apply.facts import gather_facts
     from crowbar.catalog.routes import routes
@@ -60,7 +61,7 @@ def bring_up(context: Context, packages: tuple[str, ...], proposals: Mapping[str
         say("making the container machine")
         machine = ContainerMachine.create(machine.folder, image, routes=behind, devices=_devices())
         context.store.applied.forget_node(NAME)  # of a machine of that name that was taken away
-    _power_on(machine, say)
+    _power_on(machine, behind, say)
     known = context.store.nodes.get(NAME)
     node = replace(machine.node(), aliases=(ALIAS,))
     if known is None or known.host_key != node.host_key:
@@ -68,14 +69,16 @@ def bring_up(context: Context, packages: tuple[str, ...], proposals: Mapping[str
         context.store.nodes.save(replace(node, facts=gather_facts(node).as_mapping()))
 
 
-def power_on(context: Context, say: Say) -> None:
-    """Have every container machine that is a node running.
+def power_on(context: Context, proposals: Mapping[str, WantedProposal], say: Say) -> None:
+    """Have every container machine that is a node running, with routes to what the proposals put behind it.
 
-    Raises EnvironmentFault for one that is gone.
+    Raises InputError for a faulty network that would be behind one, EnvironmentFault for one that is gone.
     """
+    from crowbar.catalog.routes import routes
+
     for node in context.store.nodes.list():
         if node.kind is NodeKind.CONTAINER:
-            _power_on(machine_of(context, node.name), say)
+            _power_on(machine_of(context, node.name), routes(context.catalog, proposals, node.name), say)
 
 
 def remove(context: Context) -> list[str]:
@@ -110,10 +113,12 @@ def _image(context: Context, packages: tuple[str, ...], say: Say) -> Path:
     return build_image(ImageSpec(packages), context.state.images, say).path
 
 
-def _power_on(machine: ContainerMachine, say: Say) -> None:
+def _power_on(machine: ContainerMachine, behind: Sequence[str], say: Say) -> None:
     from crowbar.rack import ContainerMachine, Status
 
     machine = ContainerMachine.load(machine.folder)
+    if machine.reroute(behind):
+        say(f"through the container machine {machine.name} this host reaches {', '.join(behind) or 'no network'}")
     if machine.status() is not Status.RUNNING:
         say(f"starting the container machine {machine.name}")
     machine.start()  # also mends its network, and returns at once when it answers

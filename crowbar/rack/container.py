@@ -5,9 +5,8 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cached_property
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -108,9 +107,9 @@ class ContainerMachine:
     def _record_file(self) -> Path:
         return self.folder / "machine.json"
 
-    @cached_property
+    @property
     def record(self) -> Record:
-        """What was written down when it was made."""
+        """What is written down of it."""
         return Record.read(self._record_file)
 
     @property
@@ -154,6 +153,20 @@ class ContainerMachine:
         except NodeError as error:
             last = console.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
             raise NodeError("\n".join([error.message, *last]), hint=f"The whole console is in {console}.") from error
+
+    def reroute(self, routes: Sequence[str]) -> bool:
+        """From its next start (of a running one, too) the host reaches these networks (CIDR) through it, and no others.
+
+        Says whether that is different from before. Raises EnvironmentFault if a route is taken; then nothing was
+        changed.
+        """
+        record = self.record
+        if record.routes == tuple(routes):
+            return False
+        used = [*subnet.host_networks(but=self.names.bridge), IPv4Network(record.subnet)]
+        subnet.check_routes([IPv4Network(route) for route in routes], used)
+        replace(record, routes=tuple(routes)).write(self._record_file)
+        return True
 
     def stop(self, timeout: float = STOP_TIMEOUT) -> None:
         """Shut down in order; after ``timeout`` seconds, cut the power."""

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from crowbar.rack import routes
 from crowbar.rack.host import run, tried
 from crowbar.rack.record import Names, Record
 
@@ -43,8 +44,7 @@ def up(names: Names, record: Record) -> None:
         run("ip", "link", "add", bridge, "type", "bridge")
     run("ip", "link", "set", bridge, "addrgenmode", "none", "up")
     run("ip", "address", "replace", f"{record.gateway}/24", "dev", bridge)
-    for network in record.routes:
-        run("ip", "route", "replace", network, "via", str(record.address), "dev", bridge)
+    routes.settle(bridge, record)
     run("nft", "-f", "-", stdin=_RULES.format(table=names.table, bridge=bridge, subnet=record.subnet))
     _remove_passes(names)
     _insert_passes(names)

@@ -43,10 +43,14 @@ def check_routes(wanted: Iterable[IPv4Network], used: Iterable[IPv4Network]) -> 
         )
 
 
-def host_networks() -> list[IPv4Network]:
-    """Every IPv4 network that the host has a route or an address in, the default route left out."""
+def host_networks(*, but: str = "") -> list[IPv4Network]:
+    """Every IPv4 network that the host has a route or an address in, the default route left out.
+
+    Those of the network interface ``but`` are left out, too.
+    """
     rows = json.loads(run("ip", "-json", "-4", "route", "show", "table", "all") or "[]")
-    return sorted({network for network in map(_network, rows) if network is not None})
+    found = (_network(row) for row in rows if not but or row.get("dev") != but)
+    return sorted({network for network in found if network is not None})
 
 
 def _network(row: dict[str, str]) -> IPv4Network | None:

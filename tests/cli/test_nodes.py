@@ -70,6 +70,11 @@ class FakeMachine:
         file = self.folder / "status"
         return Status(file.read_text()) if file.exists() else Status.ABSENT
 
+    def reroute(self, routes: Sequence[str]) -> bool:
+        different = tuple(routes) != tuple(self.made[-1]["routes"])
+        self.made[-1]["routes"] = routes
+        return different
+
     def start(self) -> None:
         self.set(Status.RUNNING)
 
@@ -152,6 +157,20 @@ def test_a_machine_that_is_there_is_only_powered_on(rack: Cli) -> None:
         assert FakeMachine(rack.state.machines / "node1").status() is Status.RUNNING
         assert rack.applier.applied == ["base/gate@node1"]
     assert len(FakeMachine.made) == 1
+
+
+@pytest.mark.parametrize("words", [("--single-node",), ()])
+def test_the_routes_through_a_machine_follow_the_attribute(rack: Cli, words: tuple[str, ...]) -> None:
+    rack.ok("deploy", rack.file(ONE_NODE), "--single-node")
+    rack.ok("proposals", "edit", "maker", "--set", "yard=203.0.113.0/24")
+    shown = rack.ok("deploy", rack.file(ONE_NODE), *words)
+    assert "through the container machine node1 this host reaches 203.0.113.0/24" in shown
+    assert FakeMachine.made[-1]["routes"] == ("203.0.113.0/24",)
+    assert "this host reaches" not in rack.ok("deploy", rack.file(ONE_NODE), *words)
+    rack.ok("proposals", "edit", "maker", "--set", "yard=203.0.113.1/24")
+    result = rack("deploy", rack.file(ONE_NODE), *words)
+    assert result.exit_code == 2
+    assert "proposal maker/default yard: '203.0.113.1/24' is no IPv4 network" in result.stderr
 
 
 def test_faulty_proposals_are_refused_before_a_machine_is_made(rack: Cli) -> None:

@@ -40,4 +40,6 @@ def test_all_clashes_are_named() -> None:
 
 
 def test_the_hosts_networks_include_its_loopback() -> None:
-    assert any(network.overlaps(ip_network("127.0.0.1/32")) for network in host_networks())
+    loopback = ip_network("127.0.0.1/32")
+    assert any(network.overlaps(loopback) for network in host_networks())
+    assert not any(network.overlaps(loopback) for network in host_networks(but="lo"))
