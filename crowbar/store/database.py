@@ -6,8 +6,9 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, Insert, Table, create_engine, event, make_url
@@ -18,6 +19,7 @@ from crowbar.errors import EnvironmentFault
 from crowbar.store.faults import translate
 
 BUSY_SECONDS = 30  # how long a writer waits for another one
+_CONNECTIONS = 16  # kept open; more are made when more threads read at once, and closed again
 _WRITE = "crowbar_write"
 
 
@@ -39,11 +41,17 @@ class Database:
         # Parameters are hidden because SQLAlchemy would print them, secrets too, in the text of its exceptions.
         if parsed.get_backend_name() == "sqlite":
             _create_private(Path(str(parsed.database)))
-            self._engine = create_engine(parsed, hide_parameters=True)
+            # SQLite lets its writers wait by sleeping, up to a tenth of a second each time, and whoever wakes first is
+            # next: with many threads some starve. Those of one process line up here instead.
+            self._turn: AbstractContextManager[Any] = Lock()
+            self._engine = create_engine(parsed, hide_parameters=True, pool_size=_CONNECTIONS)
             _set_up_sqlite(self._engine)
         else:
+            self._turn = nullcontext()
             arguments = {"connect_timeout": 10, "application_name": "crowbar"}
-            self._engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
+            self._engine = create_engine(
+                parsed, hide_parameters=True, pool_size=_CONNECTIONS, pool_pre_ping=True, connect_args=arguments
+            )
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -54,7 +62,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that writes: committed at the end of the block, rolled back if it raises."""
-        with self._translated(), self._engine.connect() as plain:
+        with self._translated(), self._turn, self._engine.connect() as plain:
             connection = plain.execution_options(**{_WRITE: True})
             with connection.begin():
                 yield connection

@@ -126,14 +126,20 @@ class Machines:
         """Record the power of many machines in one transaction; those whose power changed. Unknown names are left."""
         c = m.machines.c
         query = select(c.name, c.power).where(c.name.in_(sorted(powers))).order_by(c.name).with_for_update()
+        at = now()
         with self._database.write() as connection:
             before = {row.name: row.power for row in connection.execute(query)}
             changed = {name for name, power in before.items() if power != powers[name]}
-            for name in sorted(changed):
-                power = powers[name]
-                connection.execute(update(m.machines).where(c.name == name).values(power=power.value))
-                data = {"from": before[name], "to": power.value}
-                _tell(connection, name, "power.changed", actor, f"The power is {power.value}.", data)
+            for power in {powers[name] for name in changed}:
+                so = [name for name in changed if powers[name] is power]
+                connection.execute(update(m.machines).where(c.name.in_(so)).values(power=power.value))
+                events = [
+                    MachineEvent(
+                        name, at, "power.changed", actor, f"The power is {power.value}.", {"from": before[name]}
+                    )
+                    for name in sorted(so)
+                ]
+                append_events(connection, events)
         return changed
 
     def seen(self, name: str, words: str) -> None:
