@@ -50,7 +50,7 @@ def read(context: Context) -> Status:
     """How the cloud stands now."""
     store = context.store
     nodes = tuple(
-        NodeStatus(n.name, n.kind.value, n.state.value, n.health.value, n.address, n.last_error)
+        NodeStatus(n.name, n.kind.value, n.state.value, n.health.value, n.addresses.get("admin", ""), n.last_error)
         for n in store.nodes.list()
     )
     last = store.deployments.last()

@@ -17,8 +17,9 @@ _NETWORKS = ("admin", "public", "storage", "tenant")
 
 
 def node_view(node: Node) -> NodeView:
-    """A node as roles see it. A network that it has no address in is served by its admin address."""
-    addresses = {network: node.addresses.get(network, node.address) for network in _NETWORKS} | dict(node.addresses)
+    """A node as roles see it. A network that it has no address in is served by its admin address, once it has one."""
+    admin = dict.fromkeys(_NETWORKS, node.address) if "admin" in node.addresses else {}
+    addresses = {**admin, **node.addresses}
     return NodeView(node.name, f"{node.name}.{DOMAIN}", addresses, node.aliases, node.facts)
 
 
