@@ -117,6 +117,7 @@ class PciDevice:
     vendor: str = ""
     device: str = ""
     gpu: bool = False
+    ids: str = ""  # "10de:2330": vendor and device, as PCI numbers them
 
 
 @dataclass(frozen=True)
