@@ -52,15 +52,18 @@ def bring_up(context: Context, packages: tuple[str, ...], proposals: Mapping[str
     """
     from crowbar.apply.facts import gather_facts
     from crowbar.catalog.routes import routes
+    from crowbar.provision.prune import prune
     from crowbar.rack import ContainerMachine, Status
 
     behind = routes(context.catalog, proposals, NAME)
     machine = machine_of(context)
     if machine.status() in (Status.ABSENT, Status.INCOMPLETE):
-        image = _image(context, packages, say)
+        image, new = _image(context, packages, say)
         say("making the container machine")
         machine = ContainerMachine.create(machine.folder, image, routes=behind, devices=_devices())
         context.store.applied.forget_node(NAME)  # of a machine of that name that was taken away
+        if new:
+            prune(context.state.images, _standing(context), say)
     _power_on(machine, behind, say)
     known = context.store.nodes.get(NAME)
     node = replace(machine.node(), aliases=(ALIAS,))
@@ -105,12 +108,24 @@ def remove_images(context: Context) -> None:
             shutil.rmtree(folder)
 
 
-def _image(context: Context, packages: tuple[str, ...], say: Say) -> Path:
+def _image(context: Context, packages: tuple[str, ...], say: Say) -> tuple[Path, bool]:
+    """The root folder of the image with these packages, and whether it was built just now."""
     from crowbar.provision.image.build import build_image
     from crowbar.provision.image.spec import ImageSpec
+    from crowbar.provision.prune import mark_used
 
     say("looking for the node image")
-    return build_image(ImageSpec(packages), context.state.images, say).path
+    image = build_image(ImageSpec(packages), context.state.images, say)
+    mark_used(image.path)
+    return image.path, image.built
+
+
+def _standing(context: Context) -> set[Path]:
+    """The root folders that container machines stand on."""
+    from crowbar.rack import Status
+
+    machines = [machine_of(context, folder.name) for folder in context.state.machines.iterdir() if folder.is_dir()]
+    return {Path(one.record.image) for one in machines if one.status() in (Status.STOPPED, Status.RUNNING)}
 
 
 def _power_on(machine: ContainerMachine, behind: Sequence[str], say: Say) -> None:

@@ -63,6 +63,10 @@ class FakeMachine:
             raise EnvironmentFault(f"There is no machine in {folder}.")
         return cls(folder)
 
+    @property
+    def record(self) -> Any:
+        return SimpleNamespace(image=str(self.made[-1]["image"]))
+
     def set(self, status: Status) -> None:
         (self.folder / "status").write_text(status)
 
@@ -109,8 +113,10 @@ def rack(bare: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
     def build_image(spec: Any, images_dir: Path, progress: Any) -> Any:
         progress("building the node image")
         images.append(spec.packages)
-        (images_dir / "abc").mkdir(parents=True)
-        return SimpleNamespace(path=tmp_path / "image")
+        folder = images_dir / f"image{len(images)}"
+        (folder / "root").mkdir(parents=True)
+        (folder / "image.json").write_text("{}")
+        return SimpleNamespace(path=folder / "root", built=True)
 
     FakeMachine.made.clear()
     monkeypatch.setattr("crowbar.rack.ContainerMachine", FakeMachine)
@@ -218,6 +224,14 @@ def test_destroy_takes_the_machine_away_and_the_next_deployment_starts_anew(rack
     rack.applier.applied.clear()
     rack.ok("deploy", "--single-node", rack.file(ONE_NODE))
     assert "base/base-node@node1" in rack.applier.applied
+
+
+def test_the_two_images_that_were_used_last_stay(rack: Cli) -> None:
+    for _ in range(4):
+        rack.ok("deploy", rack.file(ONE_NODE), "--single-node")
+        rack.ok("destroy", "--yes")
+    assert {path.name for path in rack.state.images.iterdir()} == {"image3", "image4"}
+    assert "deleted the node image image3" in rack.ok("deploy", rack.file(ONE_NODE), "--single-node")
 
 
 @pytest.fixture
