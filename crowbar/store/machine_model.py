@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from crowbar.store.model import Health, NodeState
-from crowbar_inventory.bmc.model import Power
+from crowbar_inventory.bmc.model import BootDevice, Power
 from crowbar_inventory.hardware import BootMode, Hardware
 
 
@@ -40,6 +40,8 @@ class Machine:
     rack_position: str = ""
     last_seen: datetime | None = None  # the agent's last sign of life
     last_words: str = ""  # and what it said
+    boot_device: BootDevice | None = None  # what it was last ordered to boot from, and when
+    boot_ordered: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from crowbar.store.columns import clean
 from crowbar.store.machine_model import Machine, MachineView, Target
 from crowbar.store.machine_tables import machine_macs
 from crowbar.store.model import Health, NodeState
-from crowbar_inventory.bmc.model import Power
+from crowbar_inventory.bmc.model import BootDevice, Power
 from crowbar_inventory.codec import from_data
 from crowbar_inventory.hardware import BootMode
 
@@ -57,6 +57,8 @@ def machine_values(machine: Machine) -> dict[str, Any]:
         "power": machine.power.value,
         "last_seen": machine.last_seen,
         "last_words": machine.last_words,
+        "boot_device": machine.boot_device and machine.boot_device.value,
+        "boot_ordered": machine.boot_ordered,
     }
 
 
@@ -98,6 +100,8 @@ def machine(row: RowMapping, macs: Iterable[str]) -> Machine:
         rack_position=row["rack_position"],
         last_seen=row["last_seen"],
         last_words=row["last_words"],
+        boot_device=None if row["boot_device"] is None else BootDevice(row["boot_device"]),
+        boot_ordered=row["boot_ordered"],
     )
 
 

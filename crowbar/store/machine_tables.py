@@ -31,6 +31,8 @@ machines = Table(
     Column("rack_position", String, nullable=False),
     Column("last_seen", UtcTime),
     Column("last_words", Words, nullable=False),
+    Column("boot_device", String),
+    Column("boot_ordered", UtcTime),
     Column("since", UtcTime, nullable=False),  # when its node came into its state
 )
 

@@ -19,12 +19,12 @@ from crowbar.store.machine_model import Machine, MachineEvent, MachineView
 from crowbar.store.machine_rows import MachineFields, field_values, machine, machine_values, put_macs, view
 from crowbar.store.model import Health, Node, NodeKind, NodeState
 from crowbar.store.nodes import check_names, node_values
-from crowbar_inventory.bmc.model import Power
+from crowbar_inventory.bmc.model import BootDevice, Power
 from crowbar_inventory.hardware import Identity
 
 MachineList = list[Machine]  # inside the class, `list` is its method
 ViewList = list[MachineView]
-_LIVE = frozenset(("name", "since", "power", "last_seen", "last_words"))
+_LIVE = frozenset(("name", "since", "power", "last_seen", "last_words", "boot_device", "boot_ordered"))
 _WORDS_SEEN = 1024  # bytes
 
 
@@ -37,8 +37,8 @@ class Machines:
     def save(self, machine: Machine) -> None:
         """Insert the machine, with a node in state `discovering` if it has none; or replace what is known of it.
 
-        Power and signs of life of a machine that there is stay: they have methods of their own. To change one thing
-        of a machine that others change too, use `update`.
+        Power, boots and signs of life of a machine that there is stay: they have methods of their own. To change one
+        thing of a machine that others change too, use `update`.
         Raises InputError if the name already means a node that is no machine, or is another's alias.
         """
         node = Node(machine.name, NodeKind.MACHINE, {}, state=NodeState.DISCOVERING)
@@ -145,6 +145,10 @@ class Machines:
     def seen(self, name: str, words: str) -> None:
         """Record a sign of life of the machine's agent, and what it said."""
         self._update(name, {"last_seen": now(), "last_words": shorten(clean(words), _WORDS_SEEN)})
+
+    def boot_ordered(self, name: str, device: BootDevice) -> None:
+        """Record that the machine was made to boot from there just now: it takes its time, and is left alone."""
+        self._update(name, {"boot_device": device.value, "boot_ordered": now()})
 
     def update(self, name: str, **fields: Unpack[MachineFields]) -> None:
         """Change these fields of the machine, and leave the others."""

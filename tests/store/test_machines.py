@@ -14,7 +14,7 @@ from crowbar.store.columns import now
 from crowbar.store.machine_model import Machine, MachineEvent, MachineView, Network, OrderKind, Target
 from crowbar.store.model import Health, Node, NodeKind, NodeState
 from crowbar.store.store import Store
-from crowbar_inventory.bmc.model import Credential, Power
+from crowbar_inventory.bmc.model import BootDevice, Credential, Power
 from crowbar_inventory.hardware import BootMode, Hardware, Identity
 
 MACHINE = Machine(
@@ -153,12 +153,18 @@ def test_fields_change_one_by_one(store: Store, machine: Machine) -> None:
     store.machines.update("m1", allocated=False, macs=("52:54:00:00:00:09",))
     store.machines.update("m1", target=Target.DISCOVERED, identity_serial="S\0" * 1000)
     store.machines.seen("m1", "waits for orders " * 1000)
+    before = now()
+    store.machines.boot_ordered("m1", BootDevice.DISK)
+    store.machines.save(MACHINE)
+    store.machines.update("m1", allocated=False, macs=("52:54:00:00:00:09",), target=Target.DISCOVERED)
+    store.machines.update("m1", identity_serial="S\0" * 1000)
     store.machines.pin("m1", "ssh-ed25519 AAAA", "/keys/id")
     store.machines.pin("m1", "ssh-ed25519 BBBB")
     changed = view_of(store).machine
     assert (changed.allocated, changed.target, changed.macs) == (False, Target.DISCOVERED, ("52:54:00:00:00:09",))
     assert len(changed.identity_serial) == 256 and "\0" not in changed.identity_serial
     assert changed.last_seen and MACHINE.last_seen and changed.last_seen > MACHINE.last_seen
+    assert changed.boot_device is BootDevice.DISK and changed.boot_ordered and before <= changed.boot_ordered <= now()
     assert len(changed.last_words) <= 1024 and changed.group == machine.group
     node = store.nodes.get("m1")
     assert node and (node.host_key, node.ssh_key) == ("ssh-ed25519 BBBB", "/keys/id")

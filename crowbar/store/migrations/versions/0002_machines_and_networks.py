@@ -55,6 +55,8 @@ def _machines() -> None:
         *(_word(name) for name in ("group", "intended_role", "install_disk", "rack_position")),
         sa.Column("last_seen", TIME),
         _text("last_words"),
+        sa.Column("boot_device", sa.String),
+        sa.Column("boot_ordered", TIME),
         _time("since"),
         sa.PrimaryKeyConstraint("name", name="pk_machines"),
         sa.ForeignKeyConstraint(["name"], ["nodes.name"], name="fk_machines_name", ondelete="CASCADE"),
