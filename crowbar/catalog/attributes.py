@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from crowbar.catalog.model import Barclamp
 from crowbar.catalog.source import DataPath
-from crowbar.catalog.words import messages
+from crowbar.catalog.words import messages, no_attribute
 from crowbar.errors import Fault
 
 Place = str | Callable[[DataPath], str]
@@ -48,13 +48,31 @@ def wipe(attributes: Mapping[str, Any], paths: Iterable[str | Sequence[str]]) ->
     """
     result = copy.deepcopy(dict(attributes))
     for path in paths:
-        *outer, last = path.split(".") if isinstance(path, str) else path
+        names = _names(path)
+        if not names:
+            continue
+        *outer, last = names
         inside: Any = result
         for name in outer:
             inside = inside.get(name) if isinstance(inside, dict) else None
         if isinstance(inside, dict):
             inside.pop(last, None)
     return result
+
+
+def unwipeable(
+    barclamp: Barclamp, attributes: Mapping[str, Any], paths: Sequence[str | Sequence[str]], place: Callable[[int], str]
+) -> list[Fault]:
+    """A fault for each path of `wipe` that stands for nothing: ``attributes`` do not have it, nor does the schema.
+
+    What an earlier schema had can so still be taken from a proposal. ``place`` is where the n-th path stands.
+    """
+    found = []
+    for index, path in enumerate(paths):
+        message = _unknown(barclamp.schema, _names(path))
+        if message and wipe(attributes, [path]) == attributes:
+            found.append(Fault(place(index), message))
+    return found
 
 
 def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,6 +120,24 @@ def _least(schema: Mapping[str, Any], value: Any) -> Any:
         items = schema.get("items")
         return [_least(items if isinstance(items, Mapping) else {}, one) for one in value]
     return value
+
+
+def _names(path: str | Sequence[str]) -> list[str]:
+    return path.split(".") if isinstance(path, str) else list(path)
+
+
+def _unknown(schema: Mapping[str, Any], path: Sequence[str]) -> str:
+    """Why nothing can be at ``path``, or an empty text."""
+    if not path:
+        return "there is no attribute without a name"
+    for depth, name in enumerate(path):
+        known = schema.get("properties", {})
+        # Without a word about others, a mapping is free, and anything else holds none.
+        more = known.get(name, schema.get("additionalProperties", "object" in schema.get("type", "object")))
+        if more is False:
+            return no_attribute(name, ".".join(path[:depth]), list(known))
+        schema = more if isinstance(more, Mapping) else {}
+    return ""
 
 
 def _inner(schema: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import Field, ValidationError
 
-from crowbar.catalog.attributes import merge, minimal, wipe
+from crowbar.catalog.attributes import merge, minimal, unwipeable, wipe
 from crowbar.catalog.check import ELEMENTS, by_line, check
 from crowbar.catalog.model import Barclamp, Catalog, NodeView, WantedProposal
 from crowbar.catalog.raw import Raw, raw_faults
@@ -77,7 +78,9 @@ def parse_batch(
 
     # The file's proposals come last: of two that conflict, the fault is where it can be mended.
     found = check(catalog, nodes, [*others, *wanted.values()], place) if wanted else []
-    faults = sorted([*malformed, *(fault for fault in found if fault.place != _UNSOUND)], key=by_line)
+    found = [fault for fault in found if fault.place != _UNSOUND]
+    found += _unwipeable(raw, catalog, kept, source)
+    faults = sorted([*malformed, *found], key=by_line)
     if faults:
         raise InputError(f"{source.name} cannot be deployed; nothing was changed.", hint=_hint(catalog), faults=faults)
     return [_minimal(one, catalog.get(one.barclamp)) for one in wanted.values()]
@@ -147,6 +150,19 @@ def _wanted(
         }
     attributes = merge(wipe(old.attributes, raw.wipe_attributes), raw.attributes)
     return WantedProposal(name, raw.name, attributes, elements)
+
+
+def _unwipeable(
+    raw: Mapping[int, _Proposal], catalog: Catalog, kept: Mapping[tuple[str, str], WantedProposal], source: Source
+) -> list[Fault]:
+    """Paths in `wipe_attributes` that stand for nothing."""
+    faults: list[Fault] = []
+    for index, one in raw.items():
+        if barclamp := catalog.find(one.barclamp):
+            old = kept.get((barclamp.name, one.name), WantedProposal(barclamp.name, one.name))
+            place = partial(source.place, "proposals", index, "wipe_attributes")
+            faults += unwipeable(barclamp, old.attributes, one.wipe_attributes, place)
+    return faults
 
 
 def _node(text: str, named: Mapping[str, str]) -> str:

@@ -28,14 +28,18 @@ def nearest(name: str, names: Collection[str]) -> str:
     return f" (did you mean {found[0]!r}?)" if found else ""
 
 
+def no_attribute(name: str, inside: str, known: Collection[str]) -> str:
+    """What to say of an attribute that is not among the ``known`` ones ``inside`` another (a path, or empty)."""
+    return f"there is no attribute {name!r}{f' in {inside}' if inside else ''}{nearest(name, known)}"
+
+
 def messages(error: Any) -> Iterable[tuple[DataPath, str]]:
     """One error in words, for each attribute it is about (its path below the error's)."""
     path = ".".join(map(str, error.absolute_path))
     if error.validator == "additionalProperties" and error.validator_value is False:
         known = list(error.schema.get("properties", {}))
         for name in sorted(set(error.instance) - set(known)):
-            where = f" in {path}" if path else ""
-            yield ((name,), f"there is no attribute {name!r}{where}{nearest(name, known)}")
+            yield (name,), no_attribute(name, path, known)
     elif error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
         yield (), f"{path}: {' and '.join(missing)} must be given"

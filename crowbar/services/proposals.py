@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from crowbar.catalog.attributes import merge, minimal, wipe
+from crowbar.catalog.attributes import merge, minimal, unwipeable, wipe
 from crowbar.catalog.batch import parse_batch
 from crowbar.catalog.check import check
 from crowbar.catalog.model import Catalog, Count, WantedProposal
@@ -68,8 +68,13 @@ def edited(
 ) -> WantedProposal:
     """The proposal with attributes set (dotted path -> value) or back at their defaults, and roles on other nodes.
 
-    Nodes are named by name or alias, also as "@@alias@@". Nothing is checked yet.
+    Nodes are named by name or alias, also as "@@alias@@". What is set is not checked yet. Raises InputError with a
+    fault for each path to unset that stands for no attribute.
     """
+    barclamp = context.catalog.get(proposal.barclamp)
+    faults = unwipeable(barclamp, proposal.attributes, unset, lambda index: f"--unset {unset[index]}")
+    if faults:
+        raise InputError("These attributes cannot be unset; nothing was changed.", hint=_HINT, faults=faults)
     attributes = wipe(proposal.attributes, unset)
     for path, value in settings.items():
         attributes = merge(attributes, _nested(path, value))

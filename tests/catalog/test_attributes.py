@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crowbar.catalog.attributes import complete, minimal, validate, wipe
+from crowbar.catalog.attributes import complete, minimal, unwipeable, validate, wipe
 from crowbar.catalog.model import Barclamp
 
 from .barclamps import attribute, schema
@@ -125,6 +125,30 @@ def test_wipe() -> None:
     given = {"a": {"b": {"c": 1, "d": 2}}, "e.f": 3, "g": 4}
     assert wipe(given, ["a.b.c", ["e.f"], "g.h", "x.y.z", "i"]) == {"a": {"b": {"d": 2}}, "g": 4}
     assert given["g"] == 4
+    assert wipe(given, [[], ""]) == given
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["pool", "pool.ttl", "zones.any", "zones.any.weight", "extra_settings.a.b.c", ["extra_settings", "a.b"], "port"],
+)
+def test_what_the_schema_allows_can_be_wiped_whether_it_is_there_or_not(path: str | list[str]) -> None:
+    assert unwipeable(CLAMP, {}, [path], str) == []
+
+
+@pytest.mark.parametrize("path", ["pol", "pool.tll", "zones.any.wait", "workers.a", "servers.0", "", [], "pool.ttl.x"])
+def test_what_the_schema_does_not_allow_cannot_be_wiped(path: str | list[str]) -> None:
+    (fault,) = unwipeable(CLAMP, {}, [path], str)
+    assert fault.place == "0"
+    assert fault.message.startswith("there is no attribute ")
+
+
+def test_what_an_earlier_schema_allowed_can_be_wiped() -> None:
+    given = {"old": {"name": 1}}
+    assert unwipeable(CLAMP, given, ["old", "old.name"], str) == []
+    assert [str(fault) for fault in unwipeable(CLAMP, given, ["workers", "old.nme"], str)] == [
+        "1: there is no attribute 'old'"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,32 @@ def test_existing_proposals_are_edited_and_count(catalog: Catalog) -> None:
     ]
 
 
+def test_wiping_what_there_is_not_is_a_fault(catalog: Catalog) -> None:
+    text = f"""\
+proposals:
+{GROUND}- barclamp: www
+  wipe_attributes:
+  - pool.sise
+  - [pool, size]
+  - wrkers
+  - []
+  - motto.of.all
+  - old
+  attributes: {{workers: 200}}
+  deployment: {{elements: {{web-server: [n1]}}}}
+"""
+    web = WantedProposal("web", "default", {"old": 1}, {})  # of a schema that had it
+    expected = [
+        "c.yml:5: there is no attribute 'sise' in pool (did you mean 'size'?)",
+        "c.yml:7: there is no attribute 'wrkers' (did you mean 'workers'?)",
+        "c.yml:8: there is no attribute without a name",
+        "c.yml:9: there is no attribute 'of' in motto",
+        "c.yml:11: workers is 200; it must be from 1 to 64",
+    ]
+    assert faults(text, catalog, web) == expected
+    assert faults(text, catalog) == [*expected[:4], "c.yml:10: there is no attribute 'old'", expected[4]]
+
+
 def test_a_file_that_is_not_there(catalog: Catalog, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         read_batch(tmp_path / "none.yml", catalog, NODES)

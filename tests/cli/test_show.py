@@ -172,6 +172,10 @@ def test_proposals_from_creation_to_deletion(cli: Cli) -> None:
     assert (edited["barclamp"], edited["revision"], edited["attributes"]) == ("maker", 2, {"motto": "x"})
     assert cli.json("proposals", "edit", "maker", "--unset", "motto")["attributes"] == {}
     assert cli.json("proposals", "edit", "maker", "--unset", "motto")["revision"] == 3
+    unknown = cli("proposals", "edit", "maker", "--unset", "moto", "--unset", "motto", "--unset", "yard.x")
+    assert unknown.exit_code == 2
+    assert "--unset moto: there is no attribute 'moto' (did you mean 'motto'?)" in unknown.stderr
+    assert "--unset yard.x: there is no attribute 'x' in yard" in unknown.stderr
     needed = cli("proposals", "delete", "base")
     assert needed.exit_code == 2
     assert "maker requires base" in needed.stderr
