@@ -11,6 +11,7 @@ purpose=${1:-}
 packages=(
     python3-venv mmdebstrap dpkg-dev debian-archive-keyring systemd-container nftables iproute2 openssh-client
     qemu-utils cpio mtools dosfstools syslinux-common syslinux chromium chromium-driver kmod
+    openipmi ipmitool
     dnsmasq-base ipxe zstd fdisk e2fsprogs grub-common grub-pc-bin grub-efi-amd64-bin
 )
 [ "$purpose" != --development ] || packages+=(git shellcheck postgresql qemu-system-x86 ovmf)
