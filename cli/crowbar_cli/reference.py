@@ -27,6 +27,7 @@ Every command takes `--state-dir DIRECTORY` (where Crowbar keeps its state; defa
 | 130 | Stopped by Ctrl-C; the same command goes on from there. |
 
 `$CROWBAR_DATABASE` names another database than the embedded one, such as `postgresql://user@host/crowbar`.
+`$CROWBAR_BARCLAMPS` names other folders, separated by colons, than /etc/crowbar/barclamps for the site's own barclamps.
 """
 _EVERYWHERE = frozenset({"--state-dir", "--output", "--help"})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -16,20 +17,22 @@ from crowbar.paths import SITE_BARCLAMPS, data_dir
 
 MANIFEST = "barclamp.yml"
 SCHEMA = "schema.json"
+SITE = "CROWBAR_BARCLAMPS"  # of the environment: folders of the site's own barclamps
 
 
 def barclamp_dirs() -> list[Path]:
     """The folders that hold barclamps: Crowbar's own, the site's, and those of installed packages.
 
-    A package takes part by an entry point in the group `crowbar.barclamps`, whose value is a module beside whose
-    `__init__.py` the barclamps are.
+    The site's are in the folders that `$CROWBAR_BARCLAMPS` names, separated by colons, else in
+    /etc/crowbar/barclamps. A package takes part by an entry point in the group `crowbar.barclamps`, whose value is a
+    module beside whose `__init__.py` the barclamps are.
     """
     installed = [
         Path(package.__file__).parent
         for point in entry_points(group="crowbar.barclamps")
         if (package := importlib.import_module(point.module)).__file__
     ]
-    return [data_dir() / "barclamps", SITE_BARCLAMPS, *installed]
+    return [data_dir() / "barclamps", *(_named() or [SITE_BARCLAMPS]), *installed]
 
 
 def load_catalog(dirs: Sequence[Path] | None = None) -> tuple[Catalog, list[Fault]]:
@@ -42,8 +45,14 @@ def load_catalog(dirs: Sequence[Path] | None = None) -> tuple[Catalog, list[Faul
     found = dependable(canonical(unique(found)))
     good = {one.name: one.barclamp for one in found if one.barclamp is not None}
     faults = [fault for one in found for fault in one.faults]
+    if dirs is None:  # the folder of everybody need not be there, one that somebody named must
+        faults += [Fault(f"${SITE}", f"there is no folder {place}") for place in _named() if not place.is_dir()]
     broken = {one.name: one.faults for one in reversed(found) if one.barclamp is None and one.name not in good}
     return Catalog(good, digest.of_shared(data_dir() / "playbooks"), broken), faults
+
+
+def _named() -> list[Path]:
+    return [Path(word).absolute() for word in os.environ.get(SITE, "").split(os.pathsep) if word]
 
 
 def read_barclamp(folder: Path) -> Found:

@@ -243,9 +243,26 @@ def package(tmp_path: Path) -> Iterator[Path]:
     sys.modules.pop("their_barclamps", None)
 
 
-def test_barclamps_come_from_crowbar_the_site_and_packages(package: Path) -> None:
+@pytest.mark.parametrize("named", [None, "", ":"])
+def test_barclamps_come_from_crowbar_the_site_and_packages(
+    package: Path, monkeypatch: pytest.MonkeyPatch, named: str | None
+) -> None:
+    monkeypatch.delenv("CROWBAR_BARCLAMPS", raising=False)
+    if named is not None:
+        monkeypatch.setenv("CROWBAR_BARCLAMPS", named)
     assert barclamp_dirs() == [data_dir() / "barclamps", SITE_BARCLAMPS, package]
     assert "packaged" in load_catalog()[0].barclamps
+
+
+def test_the_site_s_barclamps_may_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "one", "here")
+    write(tmp_path / "two", "there")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CROWBAR_BARCLAMPS", f"{tmp_path / 'one'}:two:{tmp_path / 'three'}")
+    assert barclamp_dirs() == [data_dir() / "barclamps", *(tmp_path / name for name in ("one", "two", "three"))]
+    catalog, found = load_catalog()
+    assert {"here", "there"} <= set(catalog.barclamps)
+    assert [str(fault) for fault in found] == [f"$CROWBAR_BARCLAMPS: there is no folder {tmp_path / 'three'}"]
 
 
 def test_a_folder_that_is_not_there_holds_no_barclamps(tmp_path: Path) -> None:

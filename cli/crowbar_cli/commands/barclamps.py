@@ -23,7 +23,8 @@ _WIDEST = 40  # of a default in the table; --output json has it whole
 def barclamps() -> None:
     """List and show barclamps; make and check one of your own.
 
-    A barclamp is one folder that knows how to install one system. Your own go to /etc/crowbar/barclamps.
+    A barclamp is one folder that knows how to install one system. Your own go to /etc/crowbar/barclamps, or to the
+    folders that $CROWBAR_BARCLAMPS names.
     """
 
 
