@@ -166,6 +166,17 @@ class Barclamp:
     gate: Gate | None = None
     access: tuple[Access, ...] = ()
 
+    def upstream(self, role: str) -> set[str]:
+        """The roles that ``role`` comes after, directly or not."""
+        found: set[str] = set()
+        waiting = list(self.roles[role].after)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += self.roles[name].after
+        return found
+
 
 @dataclass(frozen=True)
 class Catalog:

@@ -118,7 +118,7 @@ def variables(
     Do not change what it holds: parts are shared with other steps' variables.
     """
     clamp, view = catalog.get(barclamp), wanted.nodes[node]
-    before = _before(clamp, role)
+    before = clamp.upstream(role)
     result = {
         "barclamp": clamp.name,
         "role": role,
@@ -206,18 +206,6 @@ def _context(barclamp: Barclamp, wanted: Deployed, values: PublishedValues) -> d
 
 def _view(node: NodeView) -> dict[str, Any]:
     return {"name": node.name, "fqdn": node.fqdn, "addresses": dict(node.addresses)}
-
-
-def _before(barclamp: Barclamp, role: str) -> set[str]:
-    """The roles that a role comes after, directly or not."""
-    found: set[str] = set()
-    waiting = list(barclamp.roles[role].after)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting.extend(barclamp.roles[name].after)
-    return found
 
 
 def _parts(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:

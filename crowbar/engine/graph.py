@@ -83,7 +83,7 @@ def _barclamp_steps(barclamp: Barclamp, catalog: Catalog, elements: type_element
     own = _facts(barclamp)
     steps = []
     for role in role_order(barclamp):
-        upstream = _upstream(barclamp, role)
+        upstream = barclamp.upstream(role)
         before = tuple(step_key(barclamp.name, name, node) for name in upstream for node in nodes.get(name, ()))
         consumes = tuple((barclamp.name, fact) for fact, maker in own.items() if maker in upstream)
         produces = tuple((barclamp.name, fact) for fact, maker in own.items() if maker == role)
@@ -101,18 +101,6 @@ def _barclamp_steps(barclamp: Barclamp, catalog: Catalog, elements: type_element
             for node in nodes.get(role, ())
         ]
     return steps
-
-
-def _upstream(barclamp: Barclamp, role: str) -> set[str]:
-    """All roles that come before this one, at any distance."""
-    found: set[str] = set()
-    todo = list(barclamp.roles[role].after)
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            todo += barclamp.roles[name].after
-    return found
 
 
 def _gate(barclamp: Barclamp, elements: type_elements, steps: Sequence[Vertex]) -> list[Vertex]:

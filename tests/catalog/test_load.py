@@ -51,6 +51,7 @@ def test_a_barclamp_is_all_that_its_folder_says(tmp_path: Path) -> None:
     assert web.roles["web-log"].path == folder / "roles" / "web_log"
     assert web.roles["web-server"].count.max == 2
     assert web.secrets["key"].length == 8
+    assert (web.upstream("web-log"), web.upstream("web-server")) == ({"web-server"}, set())
     assert web.gate is not None and web.gate.role == "web-server"
     assert [one.kind for one in web.access] == [AccessKind.WEB_DASHBOARD, AccessKind.ADDRESS]
 
