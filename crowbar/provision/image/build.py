@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from crowbar.errors import EnvironmentFault
-from crowbar.provision.image import settings
+from crowbar.provision.image import shelf
 from crowbar.provision.image.debootstrap import Inputs, Progress, command, run
+from crowbar.provision.image.inputs import write_inputs
 from crowbar.provision.image.spec import QUIESCE, ImageSpec, Supply, host_supply, image_digest
 
 SPACE_NEEDED = 6 * 2**30  # a root with all of OpenStack is 2.7 GiB, its packages 0.5 GiB; the rest is the node's
-_PARTIAL = "partial-"
 _MANIFEST = "image.json"
 _TOOLS = {
     "mmdebstrap": "mmdebstrap",
@@ -48,8 +45,8 @@ def build_image(spec: ImageSpec, images_dir: Path, progress: Progress) -> Image:
     """
     _check_host()
     images_dir.mkdir(parents=True, exist_ok=True)
-    with _only_one(images_dir, progress):
-        _remove_partial(images_dir)
+    with shelf.only_one(images_dir, progress):
+        shelf.remove_partial(images_dir)
         try:
             supply = host_supply(spec.release)
         except EnvironmentFault as error:
@@ -67,9 +64,9 @@ def build_image(spec: ImageSpec, images_dir: Path, progress: Progress) -> Image:
 
 
 def _build(spec: ImageSpec, supply: Supply, folder: Path, progress: Progress) -> Image:
-    partial = folder.with_name(f"{_PARTIAL}{folder.name}")
+    partial = shelf.partial(folder)
     try:
-        inputs = _write_inputs(partial, folder.parent.parent / "packages", supply)
+        inputs = write_inputs(partial, folder.parent.parent / "packages", supply)
         log = folder.with_name("build.log")
         log.touch(mode=0o600)
         progress(f"building the node image of Debian {spec.release} with {len(spec.all_packages)} chosen packages")
@@ -82,7 +79,7 @@ def _build(spec: ImageSpec, supply: Supply, folder: Path, progress: Progress) ->
         os.sync()  # before the name says that it is complete
         partial.rename(folder)
     finally:
-        _remove_partial(folder.parent)
+        shelf.remove_partial(folder.parent)
     return Image(folder / "root", folder.name, built=True)
 
 
@@ -93,28 +90,6 @@ def _install(spec: ImageSpec, inputs: Inputs, log: Path, progress: Progress) -> 
         if "dpkg-deb" in error.message:  # a damaged file in the cache, which the next try must not meet again
             shutil.rmtree(inputs.cache)
         raise
-
-
-def _write_inputs(partial: Path, cache: Path, supply: Supply) -> Inputs:
-    folder = partial / "inputs"
-    folder.mkdir(parents=True)
-    partial.chmod(0o700)  # the archives' logins
-    cache.mkdir(exist_ok=True)
-    inputs = Inputs(
-        root=partial / "root",
-        cache=cache,
-        sources=folder / "crowbar.sources",
-        settings=folder / "host.conf",
-        node_settings=folder / "node.conf",
-        logins=folder / "auth.conf",
-    )
-    recommends = [("APT::Install-Recommends", "false")]
-    inputs.sources.write_text(supply.sources, encoding="utf-8")
-    inputs.settings.write_text(settings.render(supply.settings), encoding="utf-8")
-    node_settings = [*recommends, *settings.for_node(supply.settings)]
-    inputs.node_settings.write_text(settings.render(node_settings), encoding="utf-8")
-    inputs.logins.write_text(supply.logins, encoding="utf-8")
-    return inputs
 
 
 def _quiesce(root: Path) -> int:
@@ -143,36 +118,10 @@ def _built_for(spec: ImageSpec, images_dir: Path) -> Image | None:
     return None
 
 
-def _remove_partial(images_dir: Path) -> None:
-    for path in images_dir.glob(f"{_PARTIAL}*"):
-        mounted = [
-            line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f" {path.resolve()}/" in line
-        ]
-        if mounted:  # never delete through a mount
-            raise EnvironmentFault(f"Something is mounted below {path}.", hint=f"Unmount it, then delete {path}.")
-        shutil.rmtree(path)
-
-
-@contextmanager
-def _only_one(images_dir: Path, progress: Progress) -> Iterator[None]:
-    with (images_dir / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress("waiting for another image build")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def _check_host() -> None:
     if os.geteuid() != 0:
         raise EnvironmentFault("Building a node image needs root.", hint="Run the command with sudo.")
-    missing = sorted({package for tool, package in _TOOLS.items() if shutil.which(tool) is None})
-    if missing:
-        raise EnvironmentFault(
-            f"Programs that build the node image are missing: {', '.join(missing)}.",
-            hint=f"Run `apt-get install {' '.join(missing)}`, or `make setup`, which does it.",
-        )
+    shelf.check_programs(_TOOLS, "build the node image")
 
 
 def _check_space(images_dir: Path) -> None:

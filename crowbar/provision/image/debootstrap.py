@@ -38,8 +38,8 @@ class Inputs:
     logins: Path
 
 
-def command(packages: Iterable[str], release: str, inputs: Inputs) -> list[str]:
-    """The argument vector that installs the packages into the root, in one go."""
+def command(packages: Iterable[str], release: str, inputs: Inputs, *, customize: Iterable[str] = ()) -> list[str]:
+    """The argument vector that installs the packages into the root, in one go, and runs more customize hooks then."""
     fill = 'mkdir -p "$1/var/cache/apt/archives"; ln {cache}/*.deb "$1/var/cache/apt/archives/" 2>/dev/null || true'
     files = [inputs.cache, inputs.node_settings, inputs.logins]
     hooks = {
@@ -58,6 +58,7 @@ def command(packages: Iterable[str], release: str, inputs: Inputs) -> list[str]:
         # dpkg's and the maintainer scripts' syncs protect nothing here: an interrupted build is thrown away.
         f"--hook-dir={_EATMYDATA}",
         *(f"--{stage}-hook={script}" for stage, script in hooks.items()),
+        *(f"--customize-hook={script}" for script in customize),
         "--skip=essential/unlink",
         '--aptopt=Apt::Install-Recommends "false"',
         f"--aptopt={inputs.settings}",
@@ -81,7 +82,7 @@ class Counter:
 
     def read(self, line: str) -> None:
         """Take one line in; tells the progress at every hundredth package."""
-        if found := re.search(r"(\d+) newly installed", line):
+        if found := re.search(r"(?:^|, )(\d+) newly installed", line):
             self.total = int(found[1])
             self.seen = dict.fromkeys(self.seen, 0)
             self.progress(f"installing {self.total} packages")
@@ -97,7 +98,7 @@ class Counter:
             self.progress(f"{word} {count} of {self.total} packages")
 
 
-def run(argv: list[str], log: Path, progress: Progress) -> None:
+def run(argv: list[str], log: Path, progress: Progress, *, what: str = "node image") -> None:
     """Run mmdebstrap, its output into ``log``.
 
     Raises EnvironmentFault with APT's own words if it fails. An exception (Ctrl-C, too) ends it at once.
@@ -129,7 +130,7 @@ def run(argv: list[str], log: Path, progress: Progress) -> None:
             raise
     if status != 0:
         raise EnvironmentFault(
-            f"The node image could not be built: {_reason(last) or f'mmdebstrap ended with {status}'}",
+            f"The {what} could not be built: {_reason(last) or f'mmdebstrap ended with {status}'}",
             hint=f"All that mmdebstrap said is in {log}.",
         )
 
