@@ -8,9 +8,10 @@ servers. So the three marks (UUID, serial, MACs) are compared each for itself, a
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from crowbar_inventory.hardware import Identity
 from crowbar_inventory.text import told
@@ -97,7 +98,8 @@ def match(found: Identity, known: Mapping[str, Identity], *, alive: Collection[s
     """
     if found == Identity():
         return Match(None, MatchKind.UNCLEAR, "it tells no UUID, no serial and no MAC that mean anything")
-    compared = {name: _Compared(found, identity) for name, identity in sorted(known.items())}
+    # Of thousands of machines, few have anything in common with it: only those are looked at closely.
+    compared = {name: _Compared(found, known[name]) for name in sorted(_related(found, known))}
     judged = {name: _judge(pair, alive=name in alive) for name, pair in compared.items()}
     fits = [name for name, verdict in judged.items() if verdict.strength]
     best = max((_rank(judged[name], compared[name]) for name in fits), default=None)
@@ -107,7 +109,7 @@ def match(found: Identity, known: Mapping[str, Identity], *, alive: Collection[s
         return Match(None, MatchKind.UNCLEAR, reason, clashes=_clashes(compared))
     if not winners:
         clashes = _clashes(compared)
-        return Match(None, MatchKind.NEW, _why_new(clashes, judged), clashes=clashes)
+        return Match(None, MatchKind.NEW, _why_new(clashes, known), clashes=clashes)
     name = winners[0]
     changes = compared[name].changes()
     kind = MatchKind.CHANGED if changes else MatchKind.SAME
@@ -139,6 +141,17 @@ _TABLE: dict[tuple[Agreement, Agreement, Agreement], _Verdict] = {
     (_N, _N, _S): _Verdict(4, "its MACs are known, and nothing speaks against it"),
 }
 _NOT = _Verdict(0, "")
+
+
+def _related(found: Identity, known: Mapping[str, Identity]) -> Iterator[str]:
+    uuid, serial = _canonical(found.uuid), found.serial.casefold()
+    for name, other in known.items():
+        if (
+            (uuid and _canonical(other.uuid) == uuid)
+            or (serial and other.serial.casefold() == serial)
+            or not found.macs.isdisjoint(other.macs)
+        ):
+            yield name
 
 
 class _Compared:
@@ -185,7 +198,7 @@ def _clashes(compared: Mapping[str, _Compared], machine: str | None = None) -> M
     return {name: marks for name, pair in compared.items() if name != machine and (marks := pair.marks())}
 
 
-def _why_new(clashes: Mapping[str, tuple[str, ...]], known: Collection[str]) -> str:
+def _why_new(clashes: Mapping[str, tuple[str, ...]], known: Mapping[str, Identity]) -> str:
     if not known:
         return "no machine is known yet"
     if not clashes:
@@ -200,6 +213,7 @@ def _agree(one: str, other: str) -> Agreement:
     return _S if one == other else _O
 
 
+@lru_cache(maxsize=1 << 14)
 def _canonical(uuid: str) -> str:
     """One spelling for both orders of the first fields' bytes: old firmware and old tools differ in it."""
     digits = uuid.replace("-", "").lower()

@@ -152,6 +152,19 @@ def test_disks_in_an_array_of_hp_have_a_mark_in_their_name() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "wwn"),
+    [
+        ("0x5002538E6b680002", "0x5002538e6b680002"),
+        ("naa.5002538e6b680002", "0x5002538e6b680002"),
+        ("eui.0025388b71b0a3c1", "eui.0025388b71b0a3c1"),
+        ("t10.ATA     MZ7KH480                S47MNA0M500001", ""),
+    ],
+)
+def test_world_wide_names_in_one_spelling(text: str, wwn: str) -> None:
+    assert [disk.wwn for disk in read_lsblk(outputs.lsblk(outputs.block("sda", wwn=text)), _notes())] == [wwn]
+
+
+@pytest.mark.parametrize(
     ("report", "health"),
     [
         ({"smart_status": {"passed": True}, "smartctl": {"exit_status": 64}}, SmartHealth.PASSED),

@@ -12,8 +12,19 @@ from hypothesis import strategies as st
 
 from crowbar_inventory.hardware import Hardware, Identity
 from crowbar_inventory.parse import parse
-from crowbar_inventory.rules import Decision, RuleFault, Rules, RulesError, decide, load_rules, parse_rules
+from crowbar_inventory.rules import (
+    Decision,
+    DiskChoice,
+    Rule,
+    RuleFault,
+    Rules,
+    RulesError,
+    decide,
+    load_rules,
+    parse_rules,
+)
 from crowbar_inventory.rules.alias import FIELDS
+from crowbar_inventory.rules.conditions import Conditions, Disks, Lldp, Nics
 from tests.inventory import outputs
 
 SERVER = parse(outputs.server())[0]
@@ -256,6 +267,7 @@ rules:
         ("- 1", "r.yml:1: the file: must be a mapping"),
         ("rules: 3", "r.yml:1: rules: must be a list"),
         ("rules: []\nrules: []", "r.yml:2: 'rules' is there twice, first in line 1"),
+        ("? 'a\n\n  b'\n: ~", "r.yml:1: a b: has no value"),
         ("? [a]\n: 1", "r.yml:1: a key must be text"),
         ("<<: {rules: []}", "r.yml:1: '<<' is not known here"),
         ("x" * 300_000, "r.yml:1: has 300000 characters"),
@@ -264,6 +276,11 @@ rules:
 )
 def test_files_that_are_none(text: str, fault: str) -> None:
     assert any(found.startswith(fault) for found in _faults(text)), _faults(text)
+
+
+def test_of_very_many_faults_the_first_are_told() -> None:
+    faults = _faults("rules:\n" + "- 1\n" * 150)
+    assert (len(faults), faults[0], faults[-1]) == (101, "r.yml:2: a rule: must be a mapping", "r.yml: and 50 more")
 
 
 @pytest.mark.parametrize("text", ["", "rules: []", "# nothing\n", "{}"])
@@ -295,6 +312,13 @@ def test_the_packages_own_example_is_right() -> None:
 
     example = (package.__doc__ or "").partition("\n\n")[2]
     assert [rule.name for rule in parse_rules(example).rules] == ["too small", "gpu"]
+
+
+def test_the_page_has_every_key_and_its_example_is_right() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/matching-rules.md").read_text(encoding="utf-8")
+    assert decide(parse_rules(page.split("```")[1].removeprefix("yaml")), SERVER, 3).alias == "gpu-03"
+    for part in (Rule, Conditions, Disks, Nics, Lldp, DiskChoice):
+        assert [key for key in part.model_fields if f"`{key}`" not in page] == []
 
 
 KEYS = """

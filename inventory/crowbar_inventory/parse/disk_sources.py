@@ -62,7 +62,7 @@ def disk_part(device: Row) -> DiskPart | None:
         size=size(device.get("size")),
         model=_model(device.get("vendor"), device.get("model")),
         serial=told(device.get("serial")),
-        wwn=told(device.get("wwn")).lower(),
+        wwn=_world_wide(told(device.get("wwn")).lower()),
         rotational=truth_or_none(_either(device, "rotational", "rota")),
         removable=truth_or_none(_either(device, "removable", "rm")),
         transport=told(_either(device, "transport", "tran")).lower(),
@@ -124,6 +124,13 @@ def _wwn(parts: Row) -> str:
     if not (0 <= naa < 1 << 4 and 0 <= oui < 1 << 24 and 0 <= last < 1 << 36):
         return ""
     return f"0x{naa:x}{oui:06x}{last:09x}"
+
+
+def _world_wide(text: str) -> str:
+    """As lsblk has it, where /sys says naa.5002… for 0x5002…; what t10 begins is model and serial once more."""
+    if text.startswith("naa."):
+        return f"0x{text.removeprefix('naa.')}"
+    return "" if text.startswith("t10.") else text
 
 
 def _model(vendor: Any, model: Any) -> str:

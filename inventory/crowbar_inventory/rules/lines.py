@@ -18,6 +18,7 @@ from crowbar_inventory.text import one_line
 LIMIT = 256 * 1024  # characters
 _DEPTH = 20
 _SHOWN = 60
+_FAULTS = 100
 _CONSTANTS: dict[str, Any] = {"": None, "~": None, "null": None, "true": True, "false": False}
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})", re.ASCII)
 _DECIMAL = re.compile(r"-?(0|[1-9]\d{0,17})\.\d{1,17}", re.ASCII)
@@ -38,12 +39,16 @@ class Lines:
         """A fault at the path, or at the nearest thing around it that the file has."""
         while path and path not in self.lines:
             path = path[:-1]
-        self.faults.append(RuleFault(f"{self.name}:{self.lines.get(path, 1)}", message))
+        self.faults.append(RuleFault(f"{self.name}:{self.lines.get(path, 1)}", one_line(message, 1024)))
 
     def check(self) -> None:
         """Raise RulesError if anything is wrong."""
-        if self.faults:
-            raise RulesError(sorted(set(self.faults), key=_by_line))
+        found = sorted(set(self.faults), key=_by_line)
+        if len(found) > _FAULTS:
+            more = RuleFault(self.name, f"and {len(found) - _FAULTS} more")
+            found = [*found[:_FAULTS], more]
+        if found:
+            raise RulesError(found)
 
 
 def read_lines(text: str, name: str) -> Lines:
