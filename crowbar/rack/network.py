@@ -1,4 +1,4 @@
-"""A machine's way out: its bridge, address translation, forwarding, and the host's routes into the cloud."""
+"""The way out of machines: a bridge, address translation, forwarding, and the host's routes into the cloud."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ delete table ip {table}
 table ip {table} {{
   chain translate {{
     type nat hook postrouting priority srcnat; policy accept;
-    ip saddr {subnet} oifname != "{bridge}" masquerade
+    ip saddr {subnet} oifname != "{interface}" masquerade
   }}
   chain clamp {{
     type filter hook forward priority filter; policy accept;
-    iifname "{bridge}" tcp flags syn tcp option maxseg size set rt mtu
-    oifname "{bridge}" tcp flags syn tcp option maxseg size set rt mtu
+    iifname "{interface}" tcp flags syn tcp option maxseg size set rt mtu
+    oifname "{interface}" tcp flags syn tcp option maxseg size set rt mtu
   }}
 }}
 """
@@ -45,9 +45,24 @@ def up(names: Names, record: Record) -> None:
     run("ip", "link", "set", bridge, "addrgenmode", "none", "up")
     run("ip", "address", "replace", f"{record.gateway}/24", "dev", bridge)
     routes.settle(bridge, record)
-    run("nft", "-f", "-", stdin=_RULES.format(table=names.table, bridge=bridge, subnet=record.subnet))
-    _remove_passes(names)
-    _insert_passes(names)
+    open_way(names.table, bridge, record.subnet)
+
+
+def down(names: Names) -> None:
+    """Take the machine's network away, whatever there is of it; routes go with the bridge."""
+    tried("ip", "link", "delete", names.bridge)
+    close_way(names.table)
+
+
+def open_way(table: str, interface: str, subnet: str) -> None:
+    """Let what is behind ``interface`` with addresses in ``subnet`` reach what the host does, by the host's address.
+
+    ``table`` names all that is made for it; it begins with ``crowbar_``. A second time changes nothing. Raises
+    EnvironmentFault with the words of `nft`.
+    """
+    run("nft", "-f", "-", stdin=_RULES.format(table=table, interface=interface, subnet=subnet))
+    _remove_passes(table)
+    _insert_passes(table, interface)
     with _forwarding_held():
         if not _BEFORE.exists():
             _BEFORE.write_text(_FORWARDING.read_text())
@@ -55,11 +70,10 @@ def up(names: Names, record: Record) -> None:
             _FORWARDING.write_text("1")
 
 
-def down(names: Names) -> None:
-    """Take the machine's network away, whatever there is of it; routes go with the bridge."""
-    tried("ip", "link", "delete", names.bridge)
-    tried("nft", "delete", "table", "ip", names.table)
-    _remove_passes(names)
+def close_way(table: str) -> None:
+    """Undo `open_way`, whatever there is of it."""
+    tried("nft", "delete", "table", "ip", table)
+    _remove_passes(table)
     with _forwarding_held():
         if _BEFORE.exists() and not _other_tables():
             if _BEFORE.read_text().strip() == "0":
@@ -76,20 +90,20 @@ def _other_tables() -> bool:
     return any(table["name"].startswith("crowbar_") for table in _ruleset("table"))
 
 
-def _insert_passes(names: Names) -> None:
-    """Let the machine's packets pass the host's own forward chains (Docker's, firewalld's): all must accept them."""
+def _insert_passes(table: str, interface: str) -> None:
+    """Let those packets pass the host's own forward chains (Docker's, firewalld's): all must accept them."""
     for chain in _ruleset("chain"):
         ours = chain["table"].startswith("crowbar_")
         if ours or chain.get("hook") != "forward" or chain["family"] not in ("ip", "inet"):
             continue
         for side in ("iifname", "oifname"):
             place = (chain["family"], chain["table"], chain["name"])
-            run("nft", "insert", "rule", *place, side, names.bridge, "accept", "comment", f'"{names.table}"')
+            run("nft", "insert", "rule", *place, side, interface, "accept", "comment", f'"{table}"')
 
 
-def _remove_passes(names: Names) -> None:
+def _remove_passes(table: str) -> None:
     for rule in _ruleset("rule"):
-        if rule.get("comment") == names.table:
+        if rule.get("comment") == table:
             place = (rule["family"], rule["table"], rule["chain"])
             tried("nft", "delete", "rule", *place, "handle", str(rule["handle"]))
 
