@@ -42,6 +42,14 @@ def test_progress_says_how_many_of_how_many() -> None:
     ]
 
 
+def test_what_hooks_say_to_people_is_passed_on() -> None:
+    told: list[str] = []
+    counter = Counter(told.append)
+    for line in ("crowbar: one\n", "I: crowbar: two\n"):
+        counter.read(line)
+    assert told == ["one"]
+
+
 def test_a_failure_has_apts_own_words(tmp_path: Path) -> None:
     log = tmp_path / "log"
     script = "echo progress; echo 'E: Unable to locate package nonesuch'; exit 25"

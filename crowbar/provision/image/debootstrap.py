@@ -22,6 +22,7 @@ _EATMYDATA = Path("/usr/share/mmdebstrap/hooks/eatmydata")
 _CONFINED = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 _TELL_EVERY = 100
+_TOLD = "crowbar: "  # what hooks say to people begins so
 
 Progress = Callable[[str], None]
 
@@ -88,6 +89,8 @@ class Counter:
             self.progress(f"installing {self.total} packages")
         elif found := re.match(r"Need to get (.+) of archives", line):
             self.progress(f"downloading {found[1]}")
+        elif line.startswith(_TOLD):
+            self.progress(line.removeprefix(_TOLD).rstrip())
         for start, word in self._WORDS.items():
             if line.startswith(start) and self.total:
                 self.seen[start] += 1

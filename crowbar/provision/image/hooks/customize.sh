@@ -11,13 +11,7 @@ while [ -e "$root/var/tmp/py3compile.started" ] && [ ! -e "$root/var/tmp/py3comp
 done
 rm "$root/usr/bin/py3compile"
 chroot "$root" dpkg-divert --local --rename --remove /usr/bin/py3compile >/dev/null
-# Files that cannot be compiled (templates, other versions' syntax) are no fault of the package's either.
-chroot "$root" python3 -m compileall -q -j 2 /usr/lib/python3/dist-packages >/dev/null 2>&1 || true
-if [ -e "$root/var/tmp/py3compile.calls" ]; then
-    grep -oE ' /[^ ]+' "$root/var/tmp/py3compile.calls" | sort -u | while read -r folder; do
-        chroot "$root" python3 -m compileall -q "$folder" >/dev/null 2>&1 || true
-    done
-fi
+sh "$(dirname "$0")/compile.sh" "$root"
 rm -rf "$root"/var/tmp/py3compile.*
 
 cp -ln "$root"/var/cache/apt/archives/*.deb "$cache"/
