@@ -42,6 +42,7 @@ class Machine:
     last_words: str = ""  # and what it said
     boot_device: BootDevice | None = None  # what it was last ordered to boot from, and when
     boot_ordered: datetime | None = None
+    boots_unanswered: int = 0  # how often, since its agent was last heard
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ def machine_values(machine: Machine) -> dict[str, Any]:
         "last_words": machine.last_words,
         "boot_device": machine.boot_device and machine.boot_device.value,
         "boot_ordered": machine.boot_ordered,
+        "boots_unanswered": machine.boots_unanswered,
     }
 
 
@@ -102,6 +103,7 @@ def machine(row: RowMapping, macs: Iterable[str]) -> Machine:
         last_words=row["last_words"],
         boot_device=None if row["boot_device"] is None else BootDevice(row["boot_device"]),
         boot_ordered=row["boot_ordered"],
+        boots_unanswered=row["boots_unanswered"],
     )
 
 

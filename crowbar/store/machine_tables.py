@@ -33,6 +33,7 @@ machines = Table(
     Column("last_words", Words, nullable=False),
     Column("boot_device", String),
     Column("boot_ordered", UtcTime),
+    Column("boots_unanswered", Integer, nullable=False),
     Column("since", UtcTime, nullable=False),  # when its node came into its state
 )
 

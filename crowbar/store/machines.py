@@ -24,7 +24,8 @@ from crowbar_inventory.hardware import Identity
 
 MachineList = list[Machine]  # inside the class, `list` is its method
 ViewList = list[MachineView]
-_LIVE = frozenset(("name", "since", "power", "last_seen", "last_words", "boot_device", "boot_ordered"))
+_LIVE = frozenset(("name", "since", "power", "last_seen", "last_words"))
+_LIVE |= {"boot_device", "boot_ordered", "boots_unanswered"}
 _WORDS_SEEN = 1024  # bytes
 
 
@@ -144,11 +145,13 @@ class Machines:
 
     def seen(self, name: str, words: str) -> None:
         """Record a sign of life of the machine's agent, and what it said."""
-        self._update(name, {"last_seen": now(), "last_words": shorten(clean(words), _WORDS_SEEN)})
+        words = shorten(clean(words), _WORDS_SEEN)
+        self._update(name, {"last_seen": now(), "last_words": words, "boots_unanswered": 0})
 
     def boot_ordered(self, name: str, device: BootDevice) -> None:
         """Record that the machine was made to boot from there just now: it takes its time, and is left alone."""
-        self._update(name, {"boot_device": device.value, "boot_ordered": now()})
+        unanswered = m.machines.c.boots_unanswered + 1
+        self._update(name, {"boot_device": device.value, "boot_ordered": now(), "boots_unanswered": unanswered})
 
     def update(self, name: str, **fields: Unpack[MachineFields]) -> None:
         """Change these fields of the machine, and leave the others."""

@@ -150,14 +150,15 @@ def test_health_and_power_have_events_when_they_change(store: Store, machine: Ma
 
 
 def test_fields_change_one_by_one(store: Store, machine: Machine) -> None:
+    before = now()
+    store.machines.boot_ordered("m1", BootDevice.PXE)
+    store.machines.boot_ordered("m1", BootDevice.DISK)
+    assert view_of(store).machine.boots_unanswered == 2
+    store.machines.seen("m1", "waits for orders " * 1000)
+    assert view_of(store).machine.boots_unanswered == 0
+    store.machines.save(MACHINE)
     store.machines.update("m1", allocated=False, macs=("52:54:00:00:00:09",))
     store.machines.update("m1", target=Target.DISCOVERED, identity_serial="S\0" * 1000)
-    store.machines.seen("m1", "waits for orders " * 1000)
-    before = now()
-    store.machines.boot_ordered("m1", BootDevice.DISK)
-    store.machines.save(MACHINE)
-    store.machines.update("m1", allocated=False, macs=("52:54:00:00:00:09",), target=Target.DISCOVERED)
-    store.machines.update("m1", identity_serial="S\0" * 1000)
     store.machines.pin("m1", "ssh-ed25519 AAAA", "/keys/id")
     store.machines.pin("m1", "ssh-ed25519 BBBB")
     changed = view_of(store).machine

@@ -57,6 +57,7 @@ def _machines() -> None:
         _text("last_words"),
         sa.Column("boot_device", sa.String),
         sa.Column("boot_ordered", TIME),
+        _number("boots_unanswered"),
         _time("since"),
         sa.PrimaryKeyConstraint("name", name="pk_machines"),
         sa.ForeignKeyConstraint(["name"], ["nodes.name"], name="fk_machines_name", ondelete="CASCADE"),
