@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from crowbar_inventory.bmc.connect import connect
 from crowbar_inventory.bmc.model import BmcAddress, BmcError, Credential, Power
@@ -34,17 +35,22 @@ class _Call:
     address: BmcAddress
     credential: Credential
     limit: float
+    trust: Path | None
     tell: Callable[[_Call, Power, BmcError | None], None]
     begun: float
 
 
 def survey(
-    targets: Iterable[tuple[BmcAddress, Credential]], *, limit: float = 10, at_once: int = 256
+    targets: Iterable[tuple[BmcAddress, Credential]],
+    *,
+    limit: float = 10,
+    at_once: int = 256,
+    trust: Path | None = None,
 ) -> Iterator[Reading]:
     """Log in to each and read its power; readings come in the order of the answers, each BMC's exactly once.
 
     ``limit`` is for one BMC, in seconds from when its turn comes. Nothing is retried. Who stops iterating stops new
-    logins, and lets those under way end by themselves.
+    logins, and lets those under way end by themselves. ``trust`` is as in ``connect``.
     """
     ended: queue.SimpleQueue[Reading] = queue.SimpleQueue()
 
@@ -56,7 +62,7 @@ def survey(
     try:
         while True:
             while under_way < at_once and (target := next(waiting, None)) is not None:
-                _ask(_Call(*target, limit, tell, time.monotonic()), pool)
+                _ask(_Call(*target, limit, trust, tell, time.monotonic()), pool)
                 under_way += 1
             if not under_way:
                 return
@@ -85,7 +91,7 @@ def _guarded(call: _Call, ask: Callable[[], None]) -> None:
 
 
 def _ask_in_thread(call: _Call) -> None:
-    bmc = connect(call.address, call.credential, limit=call.limit)
+    bmc = connect(call.address, call.credential, limit=call.limit, trust=call.trust)
     try:
         power = bmc.power()
     finally:

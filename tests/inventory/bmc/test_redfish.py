@@ -24,6 +24,7 @@ from crowbar_inventory.bmc.model import (
     PowerAction,
     Sensor,
 )
+from crowbar_inventory.bmc.survey import survey
 from tests.inventory.bmc.redfish_server import CREDENTIAL, SYSTEM, RedfishServer, certificate, serving
 
 
@@ -116,6 +117,11 @@ def test_the_system_can_be_named(server: RedfishServer, pems: tuple[Path, Path])
         connect(server.address, CREDENTIAL, trust=pems[0])
     with pytest.raises(BmcUnsupportedError, match="HTTP 404"):
         connect(replace(server.address, path="/3"), CREDENTIAL, trust=pems[0])
+
+
+def test_a_survey_reads_it_too(server: RedfishServer, pems: tuple[Path, Path]) -> None:
+    [reading] = survey([(server.address, CREDENTIAL)], trust=pems[0])
+    assert (reading.power, reading.error) == (Power.OFF, None)
 
 
 def test_a_wrong_password_is_refused_and_not_repeated(server: RedfishServer, pems: tuple[Path, Path]) -> None:
