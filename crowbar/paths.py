@@ -53,3 +53,33 @@ class StateDir:
     def machines(self) -> Path:
         """Container machines, each in a folder named after it."""
         return self.root / "machines"
+
+    @property
+    def rack(self) -> Path:
+        """The rack of virtual machines."""
+        return self.root / "rack"
+
+    @property
+    def discovery(self) -> Path:
+        """Discovery systems, each in a folder named by its digest."""
+        return self.root / "discovery"
+
+    @property
+    def disks(self) -> Path:
+        """Node images as machines' disks get them."""
+        return self.root / "disks"
+
+    @property
+    def dhcp(self) -> Path:
+        """What dnsmasq reads and writes, and serves by TFTP; none of it is secret."""
+        return self.root / "dhcp"
+
+    @property
+    def ssh_key(self) -> Path:
+        """The private key (0600) that opens the machines that Crowbar installed."""
+        return self.root / "id_ed25519"
+
+    @property
+    def rules(self) -> Path:
+        """The matching rules for discovered machines; there may be none."""
+        return self.root / "rules.yml"

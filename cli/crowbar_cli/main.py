@@ -19,8 +19,12 @@ from crowbar_cli.commands import (
     destroy,
     export,
     logs,
+    machines,
+    networks,
     plan,
     proposals,
+    rack,
+    serve,
     shell,
     status,
     verify,
@@ -42,6 +46,10 @@ _ORDER = (
     proposals.proposals,
     batch.batch,
     export.export,
+    serve.serve,
+    machines.machines,
+    networks.networks,
+    rack.rack,
     completion.completion,
 )
 

@@ -1,0 +1,47 @@
+"""The application: its routes, its errors as messages for a console, and its life."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from crowbar.api import agents, boots
+from crowbar.api.desk import Desk
+from crowbar.errors import CrowbarError
+
+
+def make_app(desk: Desk) -> FastAPI:
+    """The application of one admin node."""
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(desk.bell.watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+
+    # Machines need no schema pages, and who is in the admin network shall not learn more than it must.
+    app = FastAPI(title="Crowbar", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(agents.routes(desk))
+    app.include_router(boots.routes(desk))
+
+    @app.exception_handler(HTTPException)
+    async def told(_request: Request, error: Exception) -> JSONResponse:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        detail = error.detail if isinstance(error, HTTPException) else ""
+        return JSONResponse({"message": str(detail)}, status)
+
+    @app.exception_handler(CrowbarError)
+    async def failed(_request: Request, error: Exception) -> JSONResponse:
+        desk.log.error("request failed", error=str(error))
+        return JSONResponse({"message": "Crowbar cannot answer now; see the log of `crowbar serve`."}, 503)
+
+    return app

@@ -1,0 +1,69 @@
+"""What all calls share: the store, the matching rules, what is offered to boot, and the bell that ends a long poll."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+from starlette.concurrency import run_in_threadpool
+from structlog.typing import FilteringBoundLogger
+
+from crowbar.services.discovery.booting import Offer
+from crowbar.store.store import Store
+from crowbar_inventory.rules import Rules
+
+LONG_POLL = 20.0  # seconds that an agent's question for orders may stay open
+_LOOK_EVERY = 0.5  # seconds between looks for orders that other processes gave
+
+
+class Bell:
+    """Wakes the agents that wait for orders. One query for all of them, however many they are."""
+
+    def __init__(self, waiting: Callable[[], Iterable[str]]) -> None:
+        """``waiting`` gives the machines that have an order to be fetched."""
+        self._waiting = waiting
+        self._listeners: dict[str, set[asyncio.Event]] = {}
+
+    async def rung(self, machine: str, seconds: float) -> bool:
+        """Wait until the machine has an order; False if it has none after so long."""
+        event = asyncio.Event()
+        self._listeners.setdefault(machine, set()).add(event)
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._listeners[machine].discard(event)
+            if not self._listeners[machine]:
+                del self._listeners[machine]
+        return True
+
+    async def watch(self) -> None:
+        """Look for orders until cancelled."""
+        while True:
+            if self._listeners:
+                for machine in await run_in_threadpool(self._waiting):
+                    for event in self._listeners.get(machine, ()):
+                        event.set()
+            await asyncio.sleep(_LOOK_EVERY)
+
+
+@dataclass
+class Desk:
+    """One admin node's answers. ``discovery`` is the folder with the system, ``images`` the one with disk images."""
+
+    store: Store
+    offer: Offer
+    rules: Rules
+    discovery: Path
+    images: Path
+    patience: float = LONG_POLL
+    log: FilteringBoundLogger = field(default_factory=structlog.get_logger)
+    bell: Bell = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bell = Bell(self.store.orders.waiting)

@@ -1,0 +1,1 @@
+"""What machines are told: what to boot, whether they are let in, and what to do."""

@@ -1,0 +1,113 @@
+"""Bringing machines in by their BMCs: each is asked whether it lets us in, remembered, and sent to discovery."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from crowbar.errors import Fault, InputError
+from crowbar.services.machines.control import OPERATOR
+from crowbar.store.columns import now
+from crowbar.store.machine_model import Machine, MachineEvent
+from crowbar.store.store import Store
+from crowbar_inventory.bmc.address import format_address
+from crowbar_inventory.bmc.model import BmcAddress, Credential, Power
+from crowbar_inventory.bmc.survey import Reading, survey
+from crowbar_inventory.identity import clean_mac, clean_uuid
+
+ADMIN = "admin"
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A BMC and how to log in; what is known of its server beforehand may be empty."""
+
+    address: BmcAddress
+    credential: Credential
+    name: str = ""
+    mac: str = ""
+    uuid: str = ""
+    serial: str = ""
+    rack_position: str = ""
+
+    @property
+    def url(self) -> str:
+        """The address as text."""
+        return format_address(self.address)
+
+    @property
+    def node(self) -> str:
+        """The name that the machine gets."""
+        return self.name or f"bmc-{re.sub(r'[^a-z0-9]+', '-', self.address.host.lower()).strip('-')}"
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of one: ``problem`` is "" for a machine that is now known."""
+
+    name: str
+    address: str
+    power: Power
+    problem: str = ""
+
+
+def add(store: Store, candidates: Sequence[Candidate], heard: Callable[[Added], None]) -> list[Added]:
+    """Log in to all BMCs at once and remember those that let us in; ``heard`` is told of each as it answers.
+
+    Raises InputError, before any is asked, for names that are none or come twice.
+    """
+    _check(store, candidates)
+    by_address = {one.address: one for one in candidates}
+    results = []
+    for answer in survey([(one.address, one.credential) for one in candidates]):
+        candidate = by_address[answer.address]
+        result = Added(candidate.node, candidate.url, answer.power, str(answer.error or ""))
+        if not result.problem:
+            _remember(store, candidate, answer)
+        heard(result)
+        results.append(result)
+    return results
+
+
+def _remember(store: Store, candidate: Candidate, answer: Reading) -> None:
+    name = candidate.node
+    before = store.machines.get(name)
+    if before is None:
+        machine = Machine(
+            name,
+            bmc=candidate.url,
+            identity_uuid=clean_uuid(candidate.uuid),
+            identity_serial=candidate.serial,
+            macs=tuple(mac for mac in (clean_mac(candidate.mac),) if mac),
+            approved=True,  # whoever has its BMC's password speaks for it
+            rack_position=candidate.rack_position,
+        )
+        store.machines.save(machine)
+    else:
+        store.machines.update(name, bmc=candidate.url, approved=True)
+    store.bmc_credentials.put(name, candidate.credential)
+    store.machines.set_power(name, answer.power)
+    words = f"BMC {candidate.url} lets {candidate.credential.username} in; power {answer.power}"
+    store.machine_events.append([MachineEvent(name, now(), "bmc.added", OPERATOR, words)])
+    if candidate.mac and store.networks.get(ADMIN) is not None:
+        store.networks.allocate(ADMIN, name, clean_mac(candidate.mac))
+
+
+def _check(store: Store, candidates: Iterable[Candidate]) -> None:
+    faults, seen = [], set[str]()
+    owners = {view.machine.bmc: view.machine.name for view in store.machines.list() if view.machine.bmc}
+    for one in candidates:
+        place = one.url
+        if not _NAME.fullmatch(one.node):
+            faults.append(Fault(place, f"{one.node!r} is no host name: lower case letters, digits and dashes"))
+        if one.node in seen:
+            faults.append(Fault(place, f"the name {one.node!r} is given twice"))
+        if one.mac and not clean_mac(one.mac):
+            faults.append(Fault(place, f"{one.mac!r} is no MAC address"))
+        if owners.get(place, one.node) != one.node:
+            faults.append(Fault(place, f"is already the BMC of {owners[place]}"))
+        seen.add(one.node)
+    if faults:
+        raise InputError("These BMCs cannot be added.", faults=faults, hint="Nothing was changed.")

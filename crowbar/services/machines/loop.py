@@ -1,0 +1,102 @@
+"""The loop that brings machines on: every second it is decided what is next for each, and done.
+
+It keeps nothing between two rounds but which machines are being worked on, so it can be killed at any moment.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import structlog
+
+from crowbar.engine.lifecycle import SETTLED, ActionKind, decide
+from crowbar.errors import CrowbarError
+from crowbar.services.machines.acting import Actor
+from crowbar.store.columns import now
+from crowbar.store.machine_model import MachineView, Order
+
+_ROUND = 1.0  # seconds
+_AT_ONCE = 16  # machines that are waited for: BMCs answer slowly, and hold up nobody else
+_MOST_ACTIONS = 8  # of one machine in one round
+_LOG = structlog.get_logger()
+
+
+class Loop:
+    """Rounds over all machines. The machines that a thread is busy with are left out of the next ones."""
+
+    def __init__(self, actor: Actor, *, every: float = _ROUND) -> None:
+        self._actor = actor
+        self._every = every
+        self._busy: set[str] = set()
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """Go round until `stop`. A database that is away, or a defect with one machine, ends no other's way."""
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="machines") as pool:
+            while not self._over.is_set():
+                try:
+                    self.round(pool)
+                except CrowbarError as error:
+                    _LOG.error("a round failed", error=str(error))
+                self._over.wait(self._every)
+
+    def stop(self) -> None:
+        """End after the actions that are under way."""
+        self._over.set()
+
+    def round(self, pool: ThreadPoolExecutor) -> None:
+        """Look at every machine once, and have done what is due."""
+        store = self._actor.store
+        orders = store.orders.all_current()
+        for view in store.machines.list():
+            name = view.machine.name
+            action = decide(view, orders.get(name), now())
+            if action.kind is ActionKind.NOTHING:
+                continue
+            with self._lock:
+                if name in self._busy:
+                    continue
+                self._busy.add(name)
+            pool.submit(self._bring_on, view, orders.get(name))
+
+    def _bring_on(self, view: MachineView, order: Order | None) -> None:
+        """Do what is due for one machine, until there is nothing more to do at once."""
+        name, store = view.machine.name, self._actor.store
+        current: MachineView | None = view
+        try:
+            for _ in range(_MOST_ACTIONS):
+                if current is None or self._over.is_set():
+                    return
+                action = decide(current, order, now())
+                if action.kind is not ActionKind.NOTHING:
+                    _LOG.info("machine", machine=name, action=action.kind.value, reason=action.reason)
+                    self._actor.do(current, action)
+                if action.kind in SETTLED:
+                    return
+                current, order = store.machines.view(name), store.orders.current(name)
+        except LookupError:
+            _LOG.info("machine was deleted meanwhile", machine=name)
+        except CrowbarError as error:
+            _LOG.error("machine", machine=name, error=str(error))
+        except Exception:  # noqa: BLE001 - a defect of ours with one machine; the others go on
+            _LOG.exception("machine", machine=name)
+        finally:
+            with self._lock:
+                self._busy.discard(name)
+
+
+@contextmanager
+def running(actor: Actor) -> Iterator[Loop]:
+    """The loop in a thread of its own."""
+    loop = Loop(actor)
+    thread = threading.Thread(target=loop.run, name="machines", daemon=True)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.stop()
+        thread.join()
