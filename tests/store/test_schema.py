@@ -8,7 +8,9 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
@@ -16,6 +18,9 @@ from sqlalchemy import inspect, text
 from crowbar.errors import EnvironmentFault
 from crowbar.store import schema
 from crowbar.store.database import Database, sqlite_url
+from crowbar.store.machine_model import Machine
+from crowbar.store.model import Node, NodeKind
+from crowbar.store.nodes import Nodes
 from crowbar.store.store import open_store
 from crowbar.store.tables import metadata
 
@@ -29,6 +34,22 @@ def test_migrations_and_tables_agree(url: str) -> None:
         differences = compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
     database.close()
     assert differences == []
+
+
+def test_what_an_older_crowbar_kept_is_still_there(url: str, key_file: Path) -> None:
+    database = Database(url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    node = Node("n1", NodeKind.CONTAINER, {"admin": "192.0.2.1"})
+    Nodes(database).save(node)
+    database.close()
+    with open_store(url, key_file) as store:
+        assert store.nodes.list() == [node]
+        store.machines.save(Machine("m1"))
+        assert [view.machine.name for view in store.machines.list()] == ["m1"]
 
 
 def test_the_head_is_the_newest_migration() -> None:
