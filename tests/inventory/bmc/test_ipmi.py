@@ -155,7 +155,7 @@ def test_a_bmc_that_dies_is_unreachable_within_the_limit_and_comes_back_by_itsel
 
 def test_a_bmc_that_hangs_disturbs_no_other(simulator: Simulator, bmc: Bmc, tmp_path: Path) -> None:
     with simulators(tmp_path, 2) as [_, hung]:
-        other = connect(hung.address, hung.credential, limit=1)
+        other = connect(hung.address, hung.credential, limit=0.7)
         hung.pause()
         errors: list[BmcError] = []
 
@@ -167,7 +167,7 @@ def test_a_bmc_that_hangs_disturbs_no_other(simulator: Simulator, bmc: Bmc, tmp_
 
         asking = threading.Thread(target=ask)
         asking.start()
-        count, until = 0, time.monotonic() + 0.5
+        count, until = 0, time.monotonic() + 0.4
         while time.monotonic() < until:
             bmc.power()
             count += 1
@@ -222,7 +222,7 @@ def serial() -> Iterator[socket.socket]:
 
 def test_the_console_goes_both_ways(serial: socket.socket, tmp_path: Path) -> None:
     with simulators(tmp_path, 1, sol=serial.getsockname()[1]) as [simulator]:
-        bmc = connect(simulator.address, simulator.credential, limit=1.5)
+        bmc = connect(simulator.address, simulator.credential, limit=1)
         console = bmc.console()
         with serial.accept()[0] as line:
             line.settimeout(30)
