@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, insert, null, or_, select, update
 
 from crowbar.errors import Fault, InputError
 from crowbar.store import machine_tables as m
@@ -72,9 +72,12 @@ class Machines:
         """All machines, by name, without their hardware: quicker than `list`."""
         return self._machines(None)
 
-    def list(self) -> ViewList:
-        """All machines, by name, with their newest hardware."""
-        return self._views(None)
+    def list(self, *, hardware: bool = True) -> ViewList:
+        """All machines, by name, with their newest hardware; without it where only when it was taken is of interest.
+
+        A thousand machines' hardware takes half a second to read, the rest a twentieth of that.
+        """
+        return self._views(None, hardware=hardware)
 
     def view(self, name: str) -> MachineView | None:
         """The machine of that name or alias with its newest hardware, or None."""
@@ -204,7 +207,7 @@ class Machines:
             macs = _macs(connection, None if where is None else rows)
         return [machine(row, macs[row["name"]]) for row in rows]
 
-    def _views(self, where: ColumnElement[bool] | None) -> ViewList:
+    def _views(self, where: ColumnElement[bool] | None, *, hardware: bool = True) -> ViewList:
         h = m.hardware
         newest = select(h.c.revision).where(h.c.machine == m.machines.c.name).order_by(h.c.revision.desc()).limit(1)
         is_newest = (h.c.machine == m.machines.c.name) & (
@@ -212,7 +215,7 @@ class Machines:
         )
         of_node = (t.nodes.c.addresses, t.nodes.c.state, t.nodes.c.health, t.nodes.c.last_error)
         query = (
-            select(m.machines, *of_node, h.c.facts, h.c.taken)
+            select(m.machines, *of_node, h.c.taken, h.c.facts if hardware else null().label("facts"))
             .join(t.nodes, t.nodes.c.name == m.machines.c.name)
             .outerjoin(h, is_newest)
             .order_by(m.machines.c.name)

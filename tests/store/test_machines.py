@@ -234,6 +234,7 @@ def test_however_many_machines_are_listed_in_three_queries(store: Store, machine
     assert len([statement for statement in asked if statement.startswith("SELECT")]) == 3
     assert one.hardware and one.hardware.vendor == "new" and one.inspected
     assert (two.hardware, two.inspected) == (None, None)
+    assert store.machines.list(hardware=False) == [replace(one, hardware=None), two]
 
 
 def test_bmc_passwords_are_struck_out(store: Store, machine: Machine) -> None:
