@@ -80,6 +80,11 @@ class StateDir:
         return self.root / "id_ed25519"
 
     @property
+    def known_hosts(self) -> Path:
+        """The nodes' pinned host keys, for those who reach them by other programs than ours."""
+        return self.root / "known_hosts"
+
+    @property
     def rules(self) -> Path:
         """The matching rules for discovered machines; there may be none."""
         return self.root / "rules.yml"
