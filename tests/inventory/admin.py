@@ -76,7 +76,7 @@ class AdminNode:
 
     @property
     def url(self) -> str:
-        return "http://127.0.0.1:{}".format(self._server.socket.getsockname()[1])
+        return f"http://127.0.0.1:{self._server.socket.getsockname()[1]}"
 
     def heard(self, told: Told) -> None:
         with self._changed:

@@ -50,6 +50,7 @@ _APPLETS = [
     "tr",
     "udhcpc",
     "vi",
+    "xargs",
 ]
 _KEPT = (
     "bin",

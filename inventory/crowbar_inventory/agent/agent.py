@@ -9,6 +9,7 @@ what fails is said on the console and to the admin node, and is tried again. Wha
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import http.client
@@ -40,6 +41,7 @@ _TEXT_LIMIT = 2 * _MIB  # of one program's output
 _SECTOR = 512
 _TRIES = 3  # of an image that is damaged on the way
 _BACK_OFF = 30.0  # seconds at most between two tries
+_SAY_AGAIN = 10.0
 _INTERVAL = 300.0  # and between two questions whether we are approved
 _REPORT_EVERY = 2.0
 _DISCARD, _ZERO_OUT, _REREAD = 0x1277, 0x127F, 0x125F  # ioctls of linux/fs.h
@@ -286,25 +288,28 @@ def _played_disks(played: Mapping[str, Any]) -> list[Disk]:
 
 
 def nics(played: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The hardware's network interfaces; in a container all are its own."""
-    found = []
-    for folder in sorted(Path("/sys/class/net").iterdir()):
-        mac = contents(folder / "address")
-        if contents(folder / "type") != "1" or not ((folder / "device").exists() or played) or not mac:
-            continue
-        device, driver = folder / "device", folder / "device/driver"
-        speed = contents(folder / "speed")
-        found.append(
-            {
-                "name": folder.name,
-                "mac": mac,
-                "driver": driver.resolve().name if driver.exists() else "",
-                "pci": next((p for p in reversed(device.resolve().parts) if re.fullmatch(r"\w+:\w\w:\w\w\.\w", p)), ""),
-                "speed": int(speed) if speed.isdecimal() else None,
-                "link": contents(folder / "carrier") == "1",
-            }
-        )
-    return found
+    """The machine's network interfaces. A container asks by netlink: its /sys is its host's."""
+    if played:
+        listed = json.loads(run(("ip", "-j", "link", "show")).stdout or "[]")
+        return [
+            {"name": one["ifname"], "mac": one["address"], "link": "LOWER_UP" in one["flags"]}
+            for one in listed
+            if one.get("link_type") == "ether"
+        ]
+    folders = [device.parent for device in sorted(Path("/sys/class/net").glob("*/device"))]
+    return [_nic(folder) for folder in folders if contents(folder / "type") == "1" and contents(folder / "address")]
+
+
+def _nic(folder: Path) -> dict[str, Any]:
+    speed, place = contents(folder / "speed"), (folder / "device").resolve().parts
+    return {
+        "name": folder.name,
+        "mac": contents(folder / "address"),
+        "driver": (folder / "device/driver").resolve().name,
+        "pci": next((part for part in reversed(place) if re.fullmatch(r"\w+:\w\w:\w\w\.\w", part)), ""),
+        "speed": int(speed) if speed.isdecimal() else None,
+        "link": contents(folder / "carrier") == "1",
+    }
 
 
 def _sysfs(played: Mapping[str, Any]) -> dict[str, Any]:
@@ -530,6 +535,9 @@ def _pour(unpacking: _Unpacking, image: Image, target: Target, report: Report) -
         while size := unpacking.fill(view):
             if done + size > image.size:
                 raise DamagedError(f"the image is longer than the {image.size} bytes that were announced")
+            if size % _SECTOR:  # it broke off, and part of a sector cannot be written
+                done += size
+                break
             digest.update(view[:size])
             if done == 0:
                 head[:] = view[:_ENDS].tobytes().ljust(_ENDS, b"\0")
@@ -652,7 +660,7 @@ def files(params: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
     key = params.get("host_key")
     keys = [item.strip() for item in items(params, "authorized_keys", str) if "\n" not in item.strip()]
     networks = items(params, "networks", dict, 64)
-    address = line(networks[0], "address", _ADDRESS) if networks else "127.0.1.1"
+    address = (line(networks[0], "address", f"({_ADDRESS})?", "") if networks else "") or "127.0.1.1"
     made = {
         "etc/hostname": (f"{name}\n", 0o644),
         "etc/hosts": (
@@ -804,6 +812,7 @@ class Agent:
         self.settings, self.say = settings, say
         self.admin = Admin(settings.url)
         self._failures = 0
+        self._said = "", 0.0
         self._raw: dict[str, str] | None = None  # looked at already, and not told yet
         self._seen: tuple[object, ...] | None = None  # what was there when the inventory was told
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -834,13 +843,26 @@ class Agent:
             self.wait(1)
         except Exception as error:  # noqa: BLE001 - whatever it is: an agent that ends helps nobody
             self._failures += 1
-            seconds = back_off(self._failures)
-            known = isinstance(error, (UnreachableError, OrderError, OSError))
-            self.say(f"{error if known else repr(error)}; trying again in {seconds:.1f} s")
+            seconds = self._complain(error)
             if self._raw is None and self._seen is None:
                 self._look()  # the time is used
             else:
                 time.sleep(seconds)
+
+    def _complain(self, error: Exception) -> float:
+        """Say it, unless it was just said; for how many seconds to wait."""
+        seconds = back_off(self._failures)
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENETUNREACH:
+            seconds = min(seconds, 1.0)  # it bothers nobody
+            cards = [f"{nic['name']} ({'link' if nic['link'] else 'no link'})" for nic in nics(self.settings.played)]
+            message = f"waiting for an address on {', '.join(cards) or 'a network card: none has a driver here'}"
+        else:
+            known = isinstance(error, (UnreachableError, OrderError, OSError))
+            message = str(error) if known else repr(error)
+        if message != self._said[0] or time.monotonic() > self._said[1] + _SAY_AGAIN:
+            self._said = message, time.monotonic()
+            self.say(f"{message}; trying again in {seconds:.1f} s")
+        return seconds
 
     def wait(self, seconds: float) -> None:
         """About so long, at most five minutes."""
