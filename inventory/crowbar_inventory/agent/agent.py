@@ -34,10 +34,10 @@ from uuid import uuid4
 
 VERSION = "1"
 _MIB = 1 << 20
-_CHUNK, _UNIT = 4 * _MIB, _MIB  # read at once; written, or left out as zeros, at once
+_CHUNK, _UNIT = 4 * _MIB, _MIB  # read at once; written, or zeroed, at once
 _ENDS = _MIB  # of a disk, where its partition tables are
 _REPLY_LIMIT = 4 * _MIB
-_TEXT_LIMIT = 2 * _MIB  # of one program's output
+_TEXT_LIMIT = _MIB  # of one program's output: all together must stay below what the admin node takes
 _SECTOR = 512
 _TRIES = 3  # of an image that is damaged on the way
 _BACK_OFF = 30.0  # seconds at most between two tries
