@@ -36,6 +36,7 @@ def discover_script(
         f"BOOTIF=01-{mac.replace(':', '-')}",
         f"crowbar.url={base_url}",
         *([f"crowbar.token={token}"] if token is not None else []),
+        "quiet",  # a serial line is slow, and what the agent says on it shall be seen
         "panic=60",  # a kernel that cannot go on starts over, in place of waiting for somebody
         *arguments,
     ]

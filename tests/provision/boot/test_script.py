@@ -22,6 +22,7 @@ def test_discovery_is_booted_with_all_that_its_agent_needs() -> None:
         "BOOTIF=01-52-54-00-00-00-01",
         f"crowbar.url={BASE}",
         "crowbar.token=one-time_Token",
+        "quiet",
         "panic=60",
         "crowbar.debug=1",
     }
