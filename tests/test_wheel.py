@@ -51,6 +51,7 @@ def test_the_wheel_holds_all_data(wheel: Path) -> None:
     assert any(name.startswith("crowbar/_data/playbooks/collections/") for name in names)
     assert any(name.startswith("crowbar/store/migrations/versions/") for name in names)
     assert "crowbar/provision/image/hooks/customize.sh" in names
+    assert "crowbar_cli/units/crowbar-serve.service" in names
 
 
 def test_the_installed_wheel_runs_from_its_own_files(installed: Path) -> None:

@@ -45,3 +45,30 @@ def terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[None]:
+    """Within the context, SIGTERM unwinds like Ctrl-C does, and then the context ends as if its work were done.
+
+    For services: whoever ends one by SIGTERM, as systemd does, is not told that it failed.
+    """
+    terminated = False
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal terminated
+        if not terminated:  # what is being put away is not interrupted by impatience
+            terminated = True
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not terminated:
+            raise
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,177 @@
+"""`crowbar serve` as a process: how it starts, how it ends, and the unit that starts it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from crowbar.store.machine_model import Network
+from crowbar_cli.unit_file import serve_unit
+
+from .conftest import BARCLAMPS, Cli
+
+# The command, with a discovery system that needs no building, and DHCP only where the test has a network for it.
+PROGRAM = f"""
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+import crowbar.catalog.load as load
+load.barclamp_dirs = lambda: [Path({str(BARCLAMPS)!r})]
+import crowbar.provision.discovery as discovery
+def build(folder, progress):
+    folder.mkdir(exist_ok=True)
+    return discovery.DiscoverySystem(folder / "vmlinuz", folder / "initrd", folder / "root", "0123456789abcdef")
+discovery.build_discovery = build
+if sys.argv.pop(1) == "no-dhcp":
+    import crowbar.api.server as server
+    server.dhcp = lambda *_: nullcontext()
+from crowbar_cli.main import main
+main()
+"""
+PORT = 48091
+
+
+@contextmanager
+def started(
+    cli: Cli, *words: str, prefix: tuple[str, ...] = (), dhcp: str = "no-dhcp"
+) -> Iterator[subprocess.Popen[str]]:
+    """`crowbar serve`, which has said that it serves."""
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    environment = {**os.environ, "CROWBAR_STATE_DIR": str(cli.state.root), "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+    argv = [*prefix, sys.executable, "-c", PROGRAM, dhcp, "serve", "--port", str(PORT), *words]
+    with subprocess.Popen(argv, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            said = []
+            assert process.stderr is not None
+            for line in process.stderr:
+                said.append(line)
+                if line.startswith("Serving"):
+                    break
+            else:
+                pytest.fail("".join(said))
+            yield process
+        finally:
+            process.kill()
+
+
+def network(cli: Cli, subnet: str = "127.0.0.0/24") -> None:
+    with cli.context() as context:
+        context.store.networks.save(Network("admin", subnet))
+
+
+def answers(url: str) -> int:
+    """The status that it answers with, as soon as it does."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                return int(response.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def test_sigterm_is_an_orderly_end(cli: Cli) -> None:
+    network(cli)
+    with started(cli) as process:
+        assert answers(f"http://127.0.0.1:{PORT}/boot.ipxe?mac=52:54:00:00:00:01") == 200
+        process.terminate()
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+
+
+def test_sigterm_while_it_begins_to_serve_is_one_too(cli: Cli) -> None:
+    network(cli)
+    with started(cli) as process:
+        process.terminate()
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+
+
+def test_ctrl_c_is_told_without_a_traceback(cli: Cli) -> None:
+    network(cli)
+    with started(cli) as process:
+        answers(f"http://127.0.0.1:{PORT}/boot.ipxe")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "crowbar: Stopped." in err
+
+
+def test_what_is_missing_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whatever networks this host is in: a test must not serve one of them.
+    monkeypatch.setattr("crowbar.api.server._own_addresses", lambda: [("lo", IPv4Address("127.0.0.1"))])
+    result = cli("serve")
+    assert result.exit_code == 2
+    assert "crowbar networks set admin" in result.stderr
+    network(cli, "192.0.2.0/24")
+    result = cli("serve")
+    assert result.exit_code == 2
+    assert "no address in the network admin (192.0.2.0/24)" in result.stderr
+
+
+def test_the_unit_names_this_program_and_this_state(cli: Cli) -> None:
+    unit = cli.ok("serve", "--print-unit")
+    assert f"ExecStart={Path(sys.executable).with_name('crowbar')} serve\n" in unit
+    assert f"ReadWritePaths={cli.state.root}\n" in unit
+    assert "@" not in re.sub(r"@system-service", "", unit)
+    assert cli("--state-dir", "/srv/my state", "serve", "--print-unit").exit_code == 2
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+def test_systemd_understands_the_unit(tmp_path: Path) -> None:
+    path = tmp_path / "crowbar-serve.service"
+    path.write_text(serve_unit(Path("/var/lib/crowbar")).replace("postgresql.service", ""))
+    done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.machine
+def test_it_serves_and_ends_with_the_rights_that_the_unit_leaves_it(cli: Cli) -> None:
+    """In a network namespace that ends with it, with real dnsmasq, and no more capabilities than the unit's."""
+    network(cli, "192.0.2.0/24")
+    [kept] = re.findall(r"^CapabilityBoundingSet=(.*)$", serve_unit(cli.state.root), re.MULTILINE)
+    rights = "-all," + ",".join(f"+{word.removeprefix('CAP_').lower()}" for word in kept.split())
+    script = (
+        "ip link set lo up && ip link add br0 type bridge && ip address add 192.0.2.1/24 dev br0 && ip link set br0 up"
+        f' && exec setpriv --bounding-set={rights} --inh-caps={rights} --no-new-privs -- "$@"'
+    )
+    with started(cli, prefix=("unshare", "--net", "sh", "-c", script, "sh"), dhcp="dhcp") as process:
+        url = f"http://192.0.2.1:{PORT}/boot.ipxe?mac=52:54:00:00:00:01"
+        code = f"import urllib.request; print(urllib.request.urlopen({url!r}).status)"
+        inside = ["nsenter", "--net", f"--target={process.pid}"]
+        deadline = time.monotonic() + 20
+        while True:
+            asked = subprocess.run([*inside, sys.executable, "-c", code], capture_output=True, text=True, check=False)
+            if asked.stdout == "200\n":
+                break
+            assert time.monotonic() < deadline, asked.stderr
+        dnsmasq = int((cli.state.dhcp / "pid").read_text())
+        assert f"--conf-file={cli.state.dhcp}" in Path(f"/proc/{dnsmasq}/cmdline").read_text()
+        process.terminate()
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    assert not Path(f"/proc/{dnsmasq}").exists()
+    with cli.context() as context:
+        lines = [event.message for event in context.store.machine_events.timeline("", ["52:54:00:00:00:01"])]
+    assert lines == ["dnsmasq serves 192.0.2.0/24 on br0", "52:54:00:00:00:01 is not known: discovery, without a token"]
