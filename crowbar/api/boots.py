@@ -11,7 +11,9 @@ from starlette.concurrency import run_in_threadpool
 
 from crowbar.api.desk import Desk
 from crowbar.errors import InputError
+from crowbar.provision.boot.binaries import UEFI_FILE, find_binaries
 from crowbar.provision.boot.request import parse_request
+from crowbar.provision.dnsmasq.render import UEFI_HTTP_PATH
 from crowbar.services.discovery.booting import boot_script
 
 _DIGEST = re.compile(r"[0-9a-f]{16,64}")
@@ -42,6 +44,11 @@ def routes(desk: Desk) -> APIRouter:
         path = _image(desk.images, digest)
         return FileResponse(path, media_type="application/zstd")
 
+    async def loader() -> FileResponse:
+        return FileResponse(find_binaries()[UEFI_FILE], media_type="application/efi")
+
+    # Firmware that boots by HTTP asks for the size first.
+    router.add_api_route(UEFI_HTTP_PATH, loader, methods=["GET", "HEAD"])
     return router
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from crowbar.services.discovery import registration as registration_service
 from crowbar.store.machine_model import Machine, OrderKind, OrderStatus
 from crowbar.store.model import Health, NodeState
 from crowbar_inventory.rules import Rules, parse_rules
@@ -56,6 +57,12 @@ def test_a_network_that_lets_machines_in_by_itself(admin: Admin, client: Client)
     assert network is not None
     admin.store.networks.save(replace(network, auto_approve=True))
     assert client.register().status == 200
+
+
+def test_inventing_machines_ends_somewhere(admin: Admin, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registration_service, "MOST_STRANGERS", 2)
+    assert [client.register(number).status for number in (1, 2, 3, 2)] == [202, 202, 403, 202]
+    assert len(admin.store.machines.list()) == 2
 
 
 def test_a_token_lets_in_once(admin: Admin, client: Client) -> None:
@@ -242,6 +249,9 @@ def test_what_is_served_to_boot(admin: Admin, client: Client) -> None:
     assert client.ask("GET", f"/images/{'a' * 32}.raw.zst").body == b"image"
     assert client.ask("GET", f"/images/{'b' * 32}.raw.zst").status == 404
     assert client.ask("GET", "/boot.ipxe?mac=oops").status == 400
+    loader = client.ask("GET", "/ipxe/snponly.efi").body
+    assert loader.startswith(b"MZ")  # a program for UEFI
+    assert client.ask("HEAD", "/ipxe/snponly.efi").body == b""
     for path in ("/docs", "/openapi.json", "/redoc"):
         assert client.ask("GET", path).status == 404
 

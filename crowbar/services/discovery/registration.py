@@ -18,6 +18,7 @@ from crowbar_inventory.hardware import Identity
 from crowbar_inventory.identity import Match, MatchKind, match
 
 ACTOR = "agent"
+MOST_STRANGERS = 2000
 _ALIVE = 60  # seconds since an agent was heard
 _TOKEN = {
     TokenFault.UNKNOWN: "The token is none of ours.",
@@ -91,6 +92,8 @@ def _unasked(store: Store, said: Registration, found: Match, network: Network | 
     machine = store.machines.get(name)
     open_door = network is not None and network.auto_approve
     if machine is None:
+        if not open_door and _strangers(store) >= MOST_STRANGERS:
+            return _refused(store, said, "", f"{MOST_STRANGERS} machines wait for approval already: no more are kept.")
         machine = Machine(name, approved=open_door)
         store.machines.save(_identified(machine, said))
         _event(store, name, "machine.found", f"{said.boot_mac} booted unasked: {found.because}", said.boot_mac)
@@ -134,6 +137,11 @@ def _identified(machine: Machine, said: Registration) -> Machine:
         identity_serial=who.serial or machine.identity_serial,
         macs=macs,
     )
+
+
+def _strangers(store: Store) -> int:
+    """How many machines wait for approval. Whoever invents MAC addresses must not fill the store."""
+    return sum(not one.approved for one in store.machines.all())
 
 
 def _alive(store: Store, said: Registration) -> set[str]:
