@@ -75,7 +75,13 @@ def show_(settings: Settings, name: str) -> None:
 @click.option("--gateway", help="The way out that machines are told.")
 @click.option("--vlan", type=int, help="1 to 4094; 0 for untagged.")
 @click.option("--mtu", type=int)
-@click.option("--range", "ranges", multiple=True, metavar="USE=FIRST-LAST", help="Such as host=10.0.0.20-10.0.0.150.")
+@click.option(
+    "--range",
+    "ranges",
+    multiple=True,
+    metavar="USE=FIRST-LAST",
+    help="Such as host=10.0.0.20-10.0.0.150; host= takes it away.",
+)
 @click.option(
     "--auto-approve/--no-auto-approve", default=None, help="Let machines in that boot from this network unasked."
 )
@@ -99,6 +105,7 @@ def set_(
     from dataclasses import replace
 
     from crowbar.store.machine_model import Network
+    from crowbar.store.network_rules import faults_of
 
     given = {"subnet": subnet, "gateway": gateway, "vlan": vlan, "mtu": mtu, "auto_approve": auto_approve}
     changes = {key: value for key, value in given.items() if value is not None}
@@ -107,9 +114,14 @@ def set_(
         if before is None and subnet is None:
             raise InputError(f"There is no network {name!r} yet, so it needs a --subnet.")
         base = before or Network(name, subnet or "")
-        merged = {**base.ranges, **_parsed(ranges)}
-        context.store.networks.save(replace(base, **changes, ranges=merged))  # type: ignore[arg-type] # click's types
-    note(f"The network {name} is {'changed' if before else 'known'}.")
+        parsed, faults = _parsed(ranges)
+        merged = {use: ends for use, ends in {**base.ranges, **parsed}.items() if ends}
+        wanted = replace(base, **changes, ranges=merged)  # type: ignore[arg-type] # click's types
+        if faults:
+            raise InputError(f"Network {name!r} cannot be saved.", faults=[*faults, *faults_of(wanted)])
+        context.store.networks.save(wanted)
+        saved = context.store.networks.get(name)
+    _tell(settings, saved, f"The network {name} is {'changed' if before else 'known'}.")
 
 
 @networks.command()
@@ -126,21 +138,31 @@ def delete(settings: Settings, name: str) -> None:
         if context.store.networks.get(name) is None:
             raise InputError(f"There is no network {name!r}.", hint="crowbar networks list")
         context.store.networks.delete(name)
-    note(f"The network {name} is gone.")
+    _tell(settings, None, f"The network {name} is gone.")
+
+
+def _tell(settings: Settings, network: Network | None, words: str) -> None:
+    if settings.json:
+        show_json({"network": network})
+    else:
+        note(words)
 
 
 def _ranges(network: Network) -> str:
     return ", ".join(f"{use} {first}-{last}" for use, (first, last) in network.ranges.items())
 
 
-def _parsed(ranges: tuple[str, ...]) -> dict[str, tuple[str, str]]:
-    parsed, faults = {}, []
+def _parsed(ranges: tuple[str, ...]) -> tuple[dict[str, tuple[str, str] | None], list[Fault]]:
+    """The ranges by use, None for one that is taken away; and what is wrong with them."""
+    parsed: dict[str, tuple[str, str] | None] = {}
+    faults = []
     for text in ranges:
         use, mark, span = text.partition("=")
         first, dash, last = span.partition("-")
-        if not (use and mark and first and dash and last):
+        if not use or not mark or (span and not (first and dash and last)):
             faults.append(Fault(f"--range {text}", "a range is like host=10.0.0.20-10.0.0.150"))
-        parsed[use] = (first, last)
-    if faults:
-        raise InputError("These are no ranges.", faults=faults)
-    return parsed
+        elif use in parsed:
+            faults.append(Fault(f"--range {text}", f"the range {use} is given twice"))
+        else:
+            parsed[use] = (first.strip(), last.strip()) if span else None
+    return parsed, faults

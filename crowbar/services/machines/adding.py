@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from crowbar.errors import Fault, InputError
 from crowbar.services.machines.control import OPERATOR
@@ -56,9 +56,12 @@ class Added:
 def add(store: Store, candidates: Sequence[Candidate], heard: Callable[[Added], None]) -> list[Added]:
     """Log in to all BMCs at once and remember those that let us in; ``heard`` is told of each as it answers.
 
-    Raises InputError, before any is asked, for names that are none or come twice.
+    A BMC that a machine has already is that machine's, if no other name is given.
+    Raises InputError, before any is asked, for names that are none, and for names or addresses that come twice.
     """
-    _check(store, candidates)
+    owners = {view.machine.bmc: view.machine.name for view in store.machines.list() if view.machine.bmc}
+    candidates = [replace(one, name=one.name or owners.get(one.url, "")) for one in candidates]
+    _check(candidates, owners)
     by_address = {one.address: one for one in candidates}
     results = []
     for answer in survey([(one.address, one.credential) for one in candidates]):
@@ -95,19 +98,20 @@ def _remember(store: Store, candidate: Candidate, answer: Reading) -> None:
         store.networks.allocate(ADMIN, name, clean_mac(candidate.mac))
 
 
-def _check(store: Store, candidates: Iterable[Candidate]) -> None:
+def _check(candidates: Iterable[Candidate], owners: Mapping[str, str]) -> None:
     faults, seen = [], set[str]()
-    owners = {view.machine.bmc: view.machine.name for view in store.machines.list() if view.machine.bmc}
     for one in candidates:
         place = one.url
         if not _NAME.fullmatch(one.node):
             faults.append(Fault(place, f"{one.node!r} is no host name: lower case letters, digits and dashes"))
-        if one.node in seen:
+        if place in seen:
+            faults.append(Fault(place, "is given twice"))
+        elif one.node in seen:
             faults.append(Fault(place, f"the name {one.node!r} is given twice"))
         if one.mac and not clean_mac(one.mac):
             faults.append(Fault(place, f"{one.mac!r} is no MAC address"))
         if owners.get(place, one.node) != one.node:
             faults.append(Fault(place, f"is already the BMC of {owners[place]}"))
-        seen.add(one.node)
+        seen |= {one.node, place}
     if faults:
         raise InputError("These BMCs cannot be added.", faults=faults, hint="Nothing was changed.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from crowbar.engine.lifecycle import may
@@ -12,15 +13,18 @@ from crowbar.store.machine_model import MachineEvent, MachineView, OrderKind, Ta
 from crowbar.store.model import Health, NodeState
 from crowbar.store.store import Store
 
+_HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_INSTALLED = (NodeState.INSTALLED, NodeState.READYING, NodeState.READY)
 _WITH_AGENT = (NodeState.DISCOVERED, NodeState.HARDWARE_INSTALLED)
 
 
 def approve(store: Store, names: Sequence[str]) -> None:
-    """Let machines in that came unasked. Raises InputError, and lets nobody in, if one is not known."""
-    _check(store, names, lambda _view: "")
-    for name in names:
-        store.machines.update(name, approved=True)
-        _event(store, name, "operator.approved", "is let in")
+    """Let machines in that came unasked; one that is in already stays so. Raises InputError if one is not known."""
+    for view in _check(store, names, lambda _view: ""):
+        if not view.machine.approved:
+            store.machines.update(view.machine.name, approved=True)
+            _event(store, view.machine.name, "operator.approved", "is let in")
 
 
 def allocate(store: Store, names: Sequence[str], *, allocated: bool = True) -> None:
@@ -29,6 +33,22 @@ def allocate(store: Store, names: Sequence[str], *, allocated: bool = True) -> N
     for name in names:
         store.machines.update(name, allocated=allocated)
         _event(store, name, "operator.allocated", "allocated" if allocated else "given back")
+
+
+def not_installed(store: Store, names: Sequence[str]) -> list[str]:
+    """Those of the machines that run no system of their own yet."""
+    views = _check(store, names, lambda _view: "")
+    return [view.machine.name for view in views if view.state not in _INSTALLED]
+
+
+def check_install(store: Store, names: Sequence[str]) -> None:
+    """See that these machines can be installed. Raises InputError with all reasons why not."""
+    _check(store, names, _why_no_install)
+
+
+def check_reset(store: Store, names: Sequence[str]) -> None:
+    """See that these machines can be discovered anew. Raises InputError with all reasons why not."""
+    _check(store, names, _why_no_reset)
 
 
 def install(store: Store, names: Sequence[str]) -> None:
@@ -70,7 +90,10 @@ def inspect(store: Store, names: Sequence[str]) -> None:
 
 
 def add_alias(store: Store, name: str, alias: str) -> None:
-    """Another name for a machine. Raises InputError if it means something already."""
+    """Another name for a machine. Raises InputError if it is none, or means something already."""
+    if not _HOST_NAME.fullmatch(alias):
+        fault = Fault(f"alias {alias!r}", "is no host name: lower-case letters, digits and dashes, at most 63")
+        raise InputError(f"Machine {name} cannot be called that.", faults=[fault])
     [view] = _check(store, [name], lambda _view: "")
     store.machines.set_aliases(name, [*view.aliases, alias])
 
@@ -82,7 +105,10 @@ def remove_alias(store: Store, name: str, alias: str) -> None:
 
 
 def set_group(store: Store, names: Sequence[str], group: str) -> None:
-    """Put machines into a group; "" takes them out of theirs."""
+    """Put machines into a group; "" takes them out of theirs. Raises InputError for what is no group's name."""
+    if group and not _GROUP.fullmatch(group):
+        fault = Fault(f"group {group!r}", "must be letters, digits, dashes, dots and underscores, at most 63")
+        raise InputError("No group can be called that.", faults=[fault])
     _check(store, names, lambda _view: "")
     for name in names:
         store.machines.update(name, group=group)
@@ -115,7 +141,7 @@ def _check(store: Store, names: Sequence[str], why_not: Callable[[MachineView], 
 
 
 def _why_no_install(view: MachineView) -> str:
-    if view.state in (NodeState.INSTALLED, NodeState.READYING, NodeState.READY):
+    if view.state in _INSTALLED:
         return f"is {view.state} already; `crowbar machines reinstall` installs it anew"
     if view.health is Health.PROBLEM:
         return f"has a problem: {view.last_error}"

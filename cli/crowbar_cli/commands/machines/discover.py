@@ -64,18 +64,19 @@ def discover(
     if name or mac:
         if len(candidates) != 1:
             raise InputError(f"--name and --mac are of one machine, and these are {len(candidates)}.")
-        candidates = [replace(candidates[0], name=name or candidates[0].name, mac=mac)]
+        candidates = [replace(candidates[0], name=name or candidates[0].name, mac=mac or candidates[0].mac)]
     with opened(settings) as context:
         found = add(context.store, candidates, _tell)
     rows = [(one.name, one.address, one.power.value, one.problem or "known") for one in found]
     show(settings, {"machines": found}, ("machine", "bmc", "power", "result"), rows)
-    if any(one.problem for one in found):
+    if failed := [one for one in found if one.problem]:
+        note(f"{len(failed)} of {len(found)} BMCs did not let Crowbar in. The same command asks all of them again.")
         sys.exit(1)
 
 
 @click.command()
-@click.argument("wanted", nargs=-1, metavar="MACHINE...")
-@click.option("--all", "every", is_flag=True, help="All that wait.")
+@click.argument("wanted", nargs=-1, metavar="[MACHINE]...")
+@click.option("--all", "every", is_flag=True, help="All that wait for it.")
 @common
 @click.pass_obj
 def approve(settings: Settings, wanted: tuple[str, ...], every: bool) -> None:
@@ -86,12 +87,17 @@ def approve(settings: Settings, wanted: tuple[str, ...], every: bool) -> None:
     Next:     crowbar machines list
     """
     from crowbar.services.machines.wishes import approve as let_in
-    from crowbar_cli.commands.machines.listing import names
+    from crowbar_cli.commands.machines.listing import named, names
 
     with opened(settings) as context:
-        chosen = names(context, wanted, every=every, groups=())
+        if every:
+            waiting = [machine.name for machine in context.store.machines.all() if not machine.approved]
+            chosen = list(dict.fromkeys([*named(context, wanted), *waiting]))
+        else:
+            chosen = names(context, wanted)
         let_in(context.store, chosen)
-    show(settings, {"approved": chosen}, ("approved",), [(name,) for name in chosen])
+    rows = [(name,) for name in chosen]
+    show(settings, {"action": "approve", "machines": chosen}, ("approved",), rows, "No machine waits for approval.")
 
 
 def _candidates(addresses: tuple[str, ...], listing: Path | None, ask: Callable[[], Credential]) -> list[Candidate]:
@@ -132,7 +138,10 @@ def _credential(user: str, password_file: Path | None) -> Credential:
     from crowbar_inventory.bmc.model import Credential
 
     if password_file is not None:
-        return Credential(user, _text(password_file).strip("\n"))
+        password = _text(password_file).rstrip("\r\n")
+        if not password:
+            raise InputError(f"There is no password in {password_file}.")
+        return Credential(user, password)
     if given := os.environ.get(_PASSWORD):
         return Credential(user, given)
     if not sys.stdin.isatty():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from crowbar.errors import Fault, InputError
 from crowbar_cli.options import Settings, common
 from crowbar_cli.output import show, show_json, table, when
 from crowbar_cli.session import opened
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from crowbar.store.machine_model import MachineEvent, MachineView
     from crowbar_inventory.hardware import Hardware
 
-_HEADERS = ("machine", "state", "health", "power", "admin address", "hardware", "alias", "group", "last error")
+_HEADERS = ("machine", "state", "health", "power", "admin address", "hardware", "alias", "group", "remark")
 _GB = 10**9
 
 
@@ -34,6 +35,7 @@ def list_(settings: Settings, states: tuple[str, ...], healths: tuple[str, ...],
     Example:  crowbar machines list --health problem
     Next:     crowbar machines show MACHINE --timeline
     """
+    _check_words(states, healths)
     with opened(settings) as context:
         found = context.store.machines.list()
     wanted = [
@@ -76,8 +78,8 @@ def show_(settings: Settings, name: str, timeline: bool, raw: bool) -> None:
         if raw:
             show_json(context.store.hardware.raw(machine.name))
             return
-    if view is None:
-        return
+    if view is None:  # deleted at this moment
+        raise InputError(f"There is no machine {name!r} any more.")
     if settings.json:
         show_json(document(view) | ({"timeline": events} if timeline else {}))
         return
@@ -86,6 +88,24 @@ def show_(settings: Settings, name: str, timeline: bool, raw: bool) -> None:
         click.echo("\n" + _parts(view.hardware))
     if timeline:
         click.echo("\n" + _timeline(events))
+
+
+def _check_words(states: Iterable[str], healths: Iterable[str]) -> None:
+    """Raises InputError for words that no machine's state or health can be: a filter with a typo finds nothing."""
+    from crowbar.store.model import Health, NodeState
+
+    given: tuple[tuple[str, Iterable[str], tuple[str, ...]], ...] = (
+        ("--state", states, tuple(NodeState)),
+        ("--health", healths, tuple(Health)),
+    )
+    faults = [
+        Fault(f"{option} {word}", f"is none of {', '.join(known)}")
+        for option, words, known in given
+        for word in words
+        if word not in known
+    ]
+    if faults:
+        raise InputError("No machine can be like this.", faults=faults)
 
 
 def document(view: MachineView) -> dict[str, Any]:
@@ -106,7 +126,7 @@ def _row(view: MachineView) -> Sequence[object]:
         _hardware(view.hardware),
         ", ".join(view.aliases) or "-",
         view.machine.group or "-",
-        view.last_error or "-",
+        view.last_error or ("-" if view.machine.approved else "waits for approval"),
     )
 
 
@@ -137,9 +157,17 @@ def _facts(view: MachineView) -> Iterable[tuple[str, object]]:
         yield "firmware", f"{hardware.boot_mode}, {hardware.firmware.vendor} {hardware.firmware.version}".strip()
         cpu = hardware.cpu
         virtual = "with" if cpu.virtualization else "without"
-        yield "CPU", f"{cpu.model}: {cpu.sockets} sockets, {cpu.cores} cores, {cpu.threads} threads, {virtual} VMX/SVM"
-        yield "memory", f"{hardware.memory_mib} MiB in {len(hardware.memory)} modules"
+        parts = (_count(cpu.sockets, "socket"), _count(cpu.cores, "core"), _count(cpu.threads, "thread"))
+        yield "CPU", f"{cpu.model or 'unknown'}: {', '.join(parts)}, {virtual} VMX/SVM"
+        slots = ", ".join(f"{one.slot} {one.mib}" for one in hardware.memory)
+        yield "memory", f"{hardware.memory_mib} MiB{f' ({slots})' if slots else ''}"
+        yield "GPU", ", ".join(f"{one.vendor} {one.device}".strip() for one in hardware.pci if one.gpu) or "-"
+        yield "TPM", hardware.tpm or "-"
         yield "inspected", f"{when(view.inspected)} UTC"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _parts(hardware: Hardware) -> str:
@@ -148,13 +176,21 @@ def _parts(hardware: Hardware) -> str:
         for disk in hardware.disks
     ]
     nics = [
-        (nic.name, nic.mac, nic.driver or "-", nic.pci or "-", f"{nic.speed or '-'}", "up" if nic.link else "down")
+        (
+            nic.name,
+            nic.mac,
+            nic.driver or "-",
+            nic.pci or "-",
+            nic.speed or "-",
+            "up" if nic.link else "down",
+            f"{nic.neighbour.system or nic.neighbour.chassis} {nic.neighbour.port}" if nic.neighbour else "-",
+        )
         for nic in hardware.nics
     ]
     return "\n\n".join(
         (
             table(("disk", "size", "model", "serial", "smart"), disks),
-            table(("nic", "mac", "driver", "pci", "mbit/s", "link"), nics),
+            table(("nic", "mac", "driver", "pci", "mbit/s", "link", "neighbour"), nics),
         )
     )
 
@@ -168,15 +204,38 @@ def _timeline(events: Sequence[MachineEvent]) -> str:
     return table(("at (UTC)", "after", "who", "what", "words"), rows)
 
 
-def names(context: Context, wanted: Iterable[str], *, every: bool, groups: Iterable[str]) -> list[str]:
-    """The machines that a command is about: named, of a group, or all. Raises InputError for one not known."""
-    from crowbar.errors import InputError
+def named(context: Context, wanted: Iterable[str]) -> list[str]:
+    """The machines of these names or aliases, each once. Raises InputError with all that are not known."""
     from crowbar.services.machines.control import known
 
-    views = context.store.machines.list()
-    chosen = [known(context.store, name).name for name in wanted]
-    members = set(groups)
-    chosen += [view.machine.name for view in views if every or view.machine.group in members]
+    found, faults = [], []
+    for name in wanted:
+        try:
+            found.append(known(context.store, name).name)
+        except InputError:
+            faults.append(Fault(f"machine {name}", "is not known"))
+    if faults:
+        raise InputError(
+            "There are no such machines, so nothing was done.", faults=faults, hint="crowbar machines list"
+        )
+    return list(dict.fromkeys(found))
+
+
+def names(context: Context, wanted: Iterable[str], *, every: bool = False, groups: Iterable[str] = ()) -> list[str]:
+    """The machines that a command is about: named, of a group, or all. Raises InputError for what is not known."""
+    chosen = named(context, wanted)
+    members: dict[str, list[str]] = {group: [] for group in groups}
+    for machine in context.store.machines.all():
+        if every:
+            chosen.append(machine.name)
+        elif machine.group in members:
+            members[machine.group].append(machine.name)
+    if empty := [group for group, inside in members.items() if not inside and not every]:
+        raise InputError(f"There is no machine in group {', '.join(map(repr, empty))}.", hint="crowbar machines list")
+    chosen += [name for inside in members.values() for name in inside]
     if not chosen:
-        raise InputError("No machine was named.", hint="Name machines, or use --group or --all.")
+        raise InputError(
+            "There is no machine yet." if every else "No machine was named.",
+            hint="`crowbar machines discover` brings them in." if every else "Name machines, or use --group or --all.",
+        )
     return list(dict.fromkeys(chosen))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from crowbar_cli.asking import agree
 from crowbar_cli.options import Settings, common
-from crowbar_cli.output import note, show
+from crowbar_cli.output import note, show, show_json
 from crowbar_cli.session import opened
 
 if TYPE_CHECKING:
@@ -26,26 +27,34 @@ _ACTIONS = ("status", "on", "off", "soft-off", "cycle", "reset")
 @click.argument("wanted", nargs=-1, metavar="[MACHINE]...")
 @click.option("--group", "groups", multiple=True, help="All machines of this group.")
 @click.option("--all", "every", is_flag=True, help="All machines.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before a whole group, or all, lose their power.")
 @common
 @click.pass_obj
-def power(settings: Settings, action: str, wanted: tuple[str, ...], groups: tuple[str, ...], every: bool) -> None:
-    """Read or change the power of machines. Each order is carried out when the command ends, and was seen to be.
+def power(
+    settings: Settings, action: str, wanted: tuple[str, ...], groups: tuple[str, ...], every: bool, yes: bool
+) -> None:
+    """Read or change the power of machines, all at once.
+
+    Each order is carried out when the command ends, and was seen to be. Where it was not, the table says why, and the
+    exit code is 1.
 
     \b
     Example:  crowbar machines power cycle node3
     Next:     crowbar machines console node3
     """
-    from crowbar.services.machines.control import controlled
+    from crowbar.services.machines.power import power_of
     from crowbar_cli.commands.machines.listing import names
     from crowbar_inventory.bmc.model import PowerAction
 
-    rows = []
     with opened(settings) as context:
-        for name in names(context, wanted, every=every, groups=groups):
-            with controlled(context.store, name) as bmc:
-                found = bmc.power() if action == "status" else bmc.set_power(PowerAction(action))
-            rows.append((name, found.value))
-    show(settings, {"power": dict(rows)}, ("machine", "power"), rows)
+        chosen = names(context, wanted, every=every, groups=groups)
+        if (every or groups) and action not in ("status", "on") and not yes:
+            agree(f"Power {action} of {', '.join(chosen)}?")
+        found = power_of(context.store, chosen, None if action == "status" else PowerAction(action))
+    rows = [(one.machine, one.power.value, one.problem or "-") for one in found]
+    show(settings, {"machines": found}, ("machine", "power", "problem"), rows)
+    if any(one.problem for one in found):
+        sys.exit(1)
 
 
 @click.command()
@@ -63,7 +72,10 @@ def identify(settings: Settings, name: str, seconds: int) -> None:
 
     with opened(settings) as context, controlled(context.store, name) as bmc:
         bmc.order("bmc.identify", f"identify light for {seconds} s", lambda one: one.identify(seconds))
-    note(f"The light of {name} is {'on' if seconds else 'off'}.")
+    if settings.json:
+        show_json({"machine": bmc.machine.name, "seconds": seconds})
+    else:
+        note(f"The light of {name} is on for {seconds} s." if seconds else f"The light of {name} is out.")
 
 
 @click.command()
@@ -76,13 +88,18 @@ def console(settings: Settings, name: str) -> None:
     \b
     Example:  crowbar machines console node3
     """
+    from crowbar.errors import NodeError
     from crowbar.services.machines.control import controlled
+    from crowbar_inventory.bmc.model import BmcError
 
     with opened(settings) as context, controlled(context.store, name) as bmc:
         opened_console = bmc.order("bmc.console", "serial console", lambda one: one.console())
         try:
             note(f"Connected to the console of {name}; Ctrl-] leaves it.")
             _talk(opened_console)
+        except BmcError as error:
+            hint = f"crowbar machines console {name}"
+            raise NodeError(f"The console of {name} was lost: {error}.", hint=hint) from error
         finally:
             opened_console.close()
     note("\nLeft the console.")

@@ -28,11 +28,14 @@ def _chosen(command: F) -> F:
 def _do(
     settings: Settings,
     chosen: tuple[tuple[str, ...], tuple[str, ...], bool],
-    what: str,
+    done: tuple[str, str],
     action: Callable[[Any, list[str]], None],
     question: str = "",
 ) -> None:
-    """Do it with the chosen machines, having asked if that is due, and say with which."""
+    """Do it with the chosen machines, having asked if that is due, and say with which.
+
+    ``done`` is the action's name for programs, and what is now so for people.
+    """
     from crowbar_cli.commands.machines.listing import names
 
     wanted, groups, every = chosen
@@ -41,7 +44,12 @@ def _do(
         if question:
             agree(f"{question}: {', '.join(found)}?")
         action(context.store, found)
-    show(settings, {what: found}, (what,), [(name,) for name in found])
+    _tell(settings, done, found)
+
+
+def _tell(settings: Settings, done: tuple[str, str], names: list[str], empty: str = "") -> None:
+    name, words = done
+    show(settings, {"action": name, "machines": names}, (words,), [(one,) for one in names], empty)
 
 
 @click.command()
@@ -57,7 +65,7 @@ def allocate(settings: Settings, wanted: tuple[str, ...], groups: tuple[str, ...
     """
     from crowbar.services.machines.wishes import allocate as reserve
 
-    what = "given back" if release else "allocated"
+    what = ("release", "given back") if release else ("allocate", "allocated")
     _do(settings, (wanted, groups, every), what, lambda store, names: reserve(store, names, allocated=not release))
 
 
@@ -71,22 +79,32 @@ def install(
 ) -> None:
     """Install machines: their disks are wiped, the node image is written, and they start from it.
 
-    The image is built first if there is none of these packages. `crowbar machines list` shows how far they are.
+    The image is built first if there is none of these packages. `crowbar machines list` shows how far they are. With
+    --all and --group, those that are installed already are left alone.
 
     \b
     Example:  crowbar machines install --all
     Next:     crowbar machines list
     """
+    from crowbar.services.machines.wishes import check_install, not_installed
     from crowbar.services.machines.wishes import install as wish
+    from crowbar_cli.commands.machines.listing import named, names
     from crowbar_cli.disk_image import provide
 
-    provide(settings, packages)
-    _do(settings, (wanted, groups, every), "shall be installed", wish)
+    with opened(settings) as context:
+        chosen = names(context, wanted, every=every, groups=groups)
+        due = [*named(context, wanted), *not_installed(context.store, chosen)]
+        found = [name for name in chosen if name in due]
+        check_install(context.store, found)  # before minutes are spent on an image
+        if found:
+            provide(settings, packages)
+            wish(context.store, found)
+    _tell(settings, ("install", "shall be installed"), found, "All of these machines are installed already.")
 
 
 @click.command()
 @_chosen
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @common
 @click.pass_obj
 def reinstall(settings: Settings, wanted: tuple[str, ...], groups: tuple[str, ...], every: bool, yes: bool) -> None:
@@ -96,18 +114,17 @@ def reinstall(settings: Settings, wanted: tuple[str, ...], groups: tuple[str, ..
     Example:  crowbar machines reinstall node3 --yes
     Next:     crowbar machines list
     """
+    from crowbar.services.machines.wishes import check_reset
     from crowbar.services.machines.wishes import reset as wish
     from crowbar_cli.disk_image import provide
 
-    provide(settings, ())
+    def reinstalled(store: Any, names: list[str]) -> None:
+        check_reset(store, names)  # before minutes are spent on an image
+        provide(settings, ())
+        wish(store, names, reinstall=True)
+
     question = "" if yes else "All that is on their disks will be lost. Install these machines anew"
-    _do(
-        settings,
-        (wanted, groups, every),
-        "shall be reinstalled",
-        lambda store, names: wish(store, names, reinstall=True),
-        question,
-    )
+    _do(settings, (wanted, groups, every), ("reinstall", "shall be reinstalled"), reinstalled, question)
 
 
 @click.command()
@@ -123,12 +140,12 @@ def inspect(settings: Settings, wanted: tuple[str, ...], groups: tuple[str, ...]
     """
     from crowbar.services.machines.wishes import inspect as wish
 
-    _do(settings, (wanted, groups, every), "shall be inspected", wish)
+    _do(settings, (wanted, groups, every), ("inspect", "shall be inspected"), wish)
 
 
 @click.command()
 @_chosen
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @common
 @click.pass_obj
 def reset(settings: Settings, wanted: tuple[str, ...], groups: tuple[str, ...], every: bool, yes: bool) -> None:
@@ -141,7 +158,7 @@ def reset(settings: Settings, wanted: tuple[str, ...], groups: tuple[str, ...], 
     from crowbar.services.machines.wishes import reset as wish
 
     question = "" if yes else "These machines will be switched off and discovered anew"
-    _do(settings, (wanted, groups, every), "shall be discovered anew", wish, question)
+    _do(settings, (wanted, groups, every), ("reset", "shall be discovered anew"), wish, question)
 
 
 @click.command()
@@ -180,13 +197,13 @@ def group(settings: Settings, group_name: str, wanted: tuple[str, ...], groups: 
     """
     from crowbar.services.machines.wishes import set_group
 
-    what = f"in group {group_name}" if group_name else "in no group"
+    what = ("group", f"in group {group_name}" if group_name else "in no group")
     _do(settings, (wanted, groups, every), what, lambda store, names: set_group(store, names, group_name))
 
 
 @click.command()
 @_chosen
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @common
 @click.pass_obj
 def delete(settings: Settings, wanted: tuple[str, ...], groups: tuple[str, ...], every: bool, yes: bool) -> None:
@@ -198,4 +215,4 @@ def delete(settings: Settings, wanted: tuple[str, ...], groups: tuple[str, ...],
     from crowbar.services.machines.wishes import delete as forget
 
     question = "" if yes else "Forget these machines"
-    _do(settings, (wanted, groups, every), "forgotten", forget, question)
+    _do(settings, (wanted, groups, every), ("delete", "forgotten"), forget, question)
