@@ -31,6 +31,7 @@ class CheckName(StrEnum):
     INSTANCE = "instance"  # an instance is active
     SECOND_PROJECT = "second-project"  # a second project with a user, a network and an instance of its own
     OBJECT = "object"  # an object is put, got and compared
+    CONSOLE = "console"  # the instance's screen, as a browser would get it
     SSH = "ssh"  # logged in to the instance over its floating IP
     METADATA = "metadata"  # the instance reads its own metadata
     TRANSFER = "transfer"  # 20 MB each way
@@ -63,6 +64,7 @@ NEEDS: dict[CheckName, tuple[CheckName, ...]] = {
     CheckName.INSTANCE: (CheckName.IMAGE, CheckName.NETWORK),
     CheckName.SECOND_PROJECT: (CheckName.INSTANCE,),
     CheckName.OBJECT: (CheckName.CATALOG,),
+    CheckName.CONSOLE: (CheckName.INSTANCE,),
     CheckName.SSH: (CheckName.INSTANCE,),
     CheckName.METADATA: (CheckName.SSH,),
     CheckName.TRANSFER: (CheckName.SSH,),

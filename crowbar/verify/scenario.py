@@ -13,7 +13,7 @@ from pathlib import Path
 
 import paramiko
 
-from crowbar.verify import dashboard, networks, servers, services, storage
+from crowbar.verify import dashboard, networks, servers, services, storage, vnc
 from crowbar.verify.cloud import BLOCK_STORAGE, Cloud
 from crowbar.verify.guest import Guest, login, new_key
 from crowbar.verify.image import build_image
@@ -112,6 +112,10 @@ class Scenario:
         segment = networks.build_segment(cloud, f"{self.run}-net2", self.segment.external_id)
         self.second = start_instance(cloud, f"{self.run}-b", self.template, segment, _SECOND_HOST)
         return f"project {self.run}-project with a member, the same addresses in a network of its own, an instance"
+
+    def console(self) -> str:
+        """The screen answers."""
+        return f"{vnc.greeting(vnc.console_url(self.cloud, self.first.id))} over the console's WebSocket"
 
     def ssh(self) -> str:
         """Log in; the network's MTU must have reached the guest."""
@@ -212,6 +216,7 @@ CHECKS: Mapping[CheckName, Callable[[Scenario], str]] = {
     CheckName.INSTANCE: Scenario.instance,
     CheckName.SECOND_PROJECT: Scenario.second_project,
     CheckName.OBJECT: Scenario.object,
+    CheckName.CONSOLE: Scenario.console,
     CheckName.SSH: Scenario.ssh,
     CheckName.METADATA: Scenario.metadata,
     CheckName.TRANSFER: Scenario.transfer,
