@@ -2,10 +2,11 @@
 
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help setup setup-dev cloud check lint test clean
+.PHONY: help setup setup-dev cloud rack check lint test clean
 
 help:
 	@echo 'make cloud   set this machine up, and a verified OpenStack on it (root)'
+	@echo 'make rack    three virtual servers, from powered off to installed (root)'
 	@echo 'make check   linters and unit tests, about a minute'
 	@echo 'make test    all tests, a real cloud among them, under 45 minutes (root)'
 	@echo 'make lint    linters alone'
@@ -20,6 +21,11 @@ setup-dev:
 cloud: setup
 	.venv/bin/crowbar deploy --single-node
 	.venv/bin/crowbar verify
+
+# MACHINES=3 KIND=vm|container FIRMWARE=bios|uefi
+rack:
+	@scripts/setup.sh --rack
+	@scripts/rack.sh
 
 lint: setup-dev
 	$(PYTEST) tests/test_linters.py

@@ -1,20 +1,21 @@
 #!/bin/bash
 # Brings what this machine lacks: Debian packages (as root), and the locked Python environment in .venv. Safe to run
 # again at any time; when nothing changed it takes a few milliseconds.
-#   scripts/setup.sh [--development]    with --development also what `make test` needs
+#   scripts/setup.sh [--rack | --development]    also what `make rack`, or `make test`, needs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 stamp=.cache/setup.stamp
 purpose=${1:-}
-# What the product runs on, and what its tests and linters need beside.
+# What the product runs on, what virtual machines need beside, and what its tests and linters need.
 packages=(
     python3-venv mmdebstrap dpkg-dev debian-archive-keyring systemd-container nftables iproute2 openssh-client
     qemu-utils cpio mtools dosfstools syslinux-common syslinux chromium chromium-driver kmod
     openipmi ipmitool
     dnsmasq-base ipxe zstd fdisk e2fsprogs grub-common grub-pc-bin grub-efi-amd64-bin
 )
-[ "$purpose" != --development ] || packages+=(git shellcheck postgresql qemu-system-x86 ovmf)
+[ -z "$purpose" ] || packages+=(qemu-system-x86 ovmf)
+[ "$purpose" != --development ] || packages+=(git shellcheck postgresql)
 
 inputs() {
     cat scripts/setup.sh scripts/uv.lock requirements.lock pyproject.toml

@@ -186,6 +186,8 @@ def fault(settings: Settings, machine: str, kind: str, seconds: float | None) ->
 def down(settings: Settings, yes: bool) -> None:
     """Take the rack away without a trace: machines, disks, BMCs and networks, whatever there is of them.
 
+    What Crowbar remembers of its machines is forgotten, too: the next rack's have the same names.
+
     \b
     Example:  crowbar rack down --yes
     Next:     crowbar rack up --machines 3
@@ -194,8 +196,25 @@ def down(settings: Settings, yes: bool) -> None:
 
     if not yes:
         agree("Remove the rack and all that is on its machines' disks?")
+    forgotten = _forget(settings)
     removed = take_down(settings.state.rack)
     if settings.json:
-        show_json({"removed": removed})
+        show_json({"removed": removed, "forgotten": forgotten})
     else:
         note("The rack is gone." if removed else "There was no rack.")
+
+
+def _forget(settings: Settings) -> list[str]:
+    """Forget the rack's machines, known by their BMCs; which those were."""
+    from crowbar.errors import EnvironmentFault
+    from crowbar.rack.virtual.record import load
+
+    try:
+        bmcs = {machine.bmc.url for machine in load(settings.state.rack).machines}
+    except EnvironmentFault:  # there is none, or nobody can read what it was
+        return []
+    with opened(settings) as context:
+        names = [machine.name for machine in context.store.machines.all() if machine.bmc in bmcs]
+        for name in names:
+            context.store.machines.delete(name)
+    return names
