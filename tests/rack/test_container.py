@@ -119,7 +119,8 @@ def test_a_machine_whose_making_was_killed_is_taken_away_whole(part: str, small_
     program = f"""
 import os, signal
 from pathlib import Path
-from crowbar.rack import ContainerMachine, disk, keys, launch
+from crowbar.apply import keys
+from crowbar.rack import ContainerMachine, disk, launch
 owner = {{"write": keys.KeyPair, "mount": disk, "prepare": disk, "launch": launch}}[{part!r}]
 real = getattr(owner, {part!r})
 def killed(*arguments):

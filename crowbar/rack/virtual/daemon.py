@@ -9,13 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from crowbar.errors import EnvironmentFault
 from crowbar.rack.host import run, runs_systemd, tried
 from crowbar.rack.virtual.layout import RackFolder
-from crowbar.rack.virtual.wiring import namespace_path
 from crowbar_inventory.probe import able, kvm
 
 _STARTED_AFTER = 30.0
@@ -95,13 +95,14 @@ def _end(pid: int, rack: RackFolder) -> None:
     raise EnvironmentFault(f"The rack's supervisor, process {pid}, cannot be ended.")
 
 
-def clear(namespace: str) -> None:
-    """Kill what is left in the rack's network namespace; there are only programs of the rack's."""
+def clear(namespaces: Iterable[str]) -> None:
+    """Kill what is left in the rack's network namespaces; there are only programs of the rack's."""
     until = time.monotonic() + _ENDED_AFTER
-    while namespace_path(namespace).exists() and (pids := run("ip", "netns", "pids", namespace).split()):
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
-        if time.monotonic() > until:
-            raise EnvironmentFault(f"Processes of the rack cannot be ended: {', '.join(pids)}.")
-        time.sleep(0.05)
+    for namespace in namespaces:
+        while pids := run("ip", "netns", "pids", namespace).split():
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+            if time.monotonic() > until:
+                raise EnvironmentFault(f"Processes of the rack cannot be ended: {', '.join(pids)}.")
+            time.sleep(0.05)

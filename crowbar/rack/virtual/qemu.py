@@ -35,8 +35,13 @@ def boot_order(device: str) -> BootOrder:
     return BootOrder(disk=1, network=2, menu=device == "bios")
 
 
-def argv(machine: MachineRecord, order: BootOrder, *, kvm: bool, fault: FaultKind = FaultKind.NONE) -> list[str]:
-    """The command, for a process whose folder is the machine's and whose network namespace is the rack's."""
+def argv(
+    machine: MachineRecord, order: BootOrder, terminal: str, *, kvm: bool, fault: FaultKind = FaultKind.NONE
+) -> list[str]:
+    """The command, for a process whose folder is the machine's and whose network namespace is the rack's.
+
+    ``terminal`` is the device that its serial port is.
+    """
     return [
         "qemu-system-x86_64",
         *("-name", machine.name),
@@ -55,7 +60,7 @@ def argv(machine: MachineRecord, order: BootOrder, *, kvm: bool, fault: FaultKin
         *("-object", "rng-random,id=rng0,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng0"),
         *("-chardev", f"socket,id=ipmi0,host=127.0.0.1,port={machine.kcs_port},reconnect=1"),
         *("-device", "ipmi-bmc-extern,id=bmc0,chardev=ipmi0", "-device", "isa-ipmi-kcs,bmc=bmc0,irq=5"),
-        *("-chardev", _console(machine), "-serial", "chardev:console"),
+        *("-chardev", f"serial,id=console,path={terminal}", "-serial", "chardev:console"),
         *("-qmp", "unix:qmp.sock,server=on,wait=off"),
     ]
 
@@ -100,8 +105,3 @@ def _nics(machine: MachineRecord, order: BootOrder) -> list[str]:
         words += ["-netdev", f"tap,id=net{number},ifname={port(machine, number)},script=no,downscript=no"]
         words += ["-device", f"virtio-net-pci,id=nic{number},netdev=net{number},mac={mac}{rom}{index}"]
     return words
-
-
-def _console(machine: MachineRecord) -> str:
-    where = f"host=127.0.0.1,port={machine.serial_port},server=on,wait=off"
-    return f"socket,id=console,{where},logfile=console.log,logappend=on"

@@ -18,6 +18,7 @@ from crowbar.rack import host
 from crowbar.rack.virtual import daemon, orders, qemu, record, vm, wiring
 from crowbar.rack.virtual.bmc import ping, simulator
 from crowbar.rack.virtual.choose import Wanted, check_count, new_machine
+from crowbar.rack.virtual.container import machine as container
 from crowbar.rack.virtual.faults import Fault, FaultKind
 from crowbar.rack.virtual.layout import MachineFolder, RackFolder
 from crowbar.rack.virtual.record import Firmware, Kind, MachineRecord, RackRecord
@@ -30,6 +31,13 @@ _TOOLS = {
     "nsenter": "util-linux",
     "setpriv": "util-linux",
     "ipmi_sim": "openipmi",
+}
+_CONTAINER_TOOLS = {
+    "systemd-nspawn": "systemd-container",
+    "losetup": "mount",
+    "sfdisk": "fdisk",
+    "zstd": "zstd",
+    "cpio": "cpio",
 }
 
 
@@ -106,6 +114,8 @@ def _check_host(rack: RackRecord) -> None:
     kinds = {machine.kind for machine in rack.machines}
     if Kind.VM in kinds:
         tools |= {"qemu-system-x86_64": "qemu-system-x86"}
+    if Kind.CONTAINER in kinds:
+        tools |= _CONTAINER_TOOLS
     missing = {package for tool, package in tools.items() if shutil.which(tool) is None}
     uefi = any(machine.kind is Kind.VM and machine.firmware is Firmware.UEFI for machine in rack.machines)
     if uefi and not qemu.OVMF_CODE.exists():
@@ -211,7 +221,26 @@ def down(folder: Path) -> bool:
     _make_folder(rack)
     with _locked(rack):
         daemon.stop(rack)
-        daemon.clear(namespace)
+        daemon.clear(wiring.namespaces(namespace))
+        _release(rack, namespace)
         wiring.down(namespace, rack.tag)
-        shutil.rmtree(rack.root)
+        _delete(rack.root)
     return True
+
+
+def _release(rack: RackFolder, namespace: str) -> None:
+    """What container machines that were not switched off in order left on the host."""
+    try:
+        machines = record.load(rack.root).machines
+    except EnvironmentFault:  # without a record nothing was ever switched on
+        return
+    for machine in machines:
+        if machine.kind is Kind.CONTAINER:
+            container.release(namespace, machine, rack.machine(machine.name))
+
+
+def _delete(root: Path) -> None:
+    mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    if any(line.split()[4].startswith(f"{root}/") for line in mounts):
+        raise EnvironmentFault(f"Something is mounted below {root}.", hint="See `findmnt`; unmount it and try again.")
+    shutil.rmtree(root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio.subprocess import Process
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -29,19 +30,25 @@ class Server(Protocol):
         """Have the fault, of those that show while it runs; NONE lifts them."""
 
 
-async def spawn(namespace: str, argv: list[str], folder: Path, log: Path) -> asyncio.subprocess.Process:
-    """Run a program in the rack's network namespace and in ``folder``; what it prints is added to ``log``.
+async def spawn(namespace: str, argv: list[str], folder: Path, output: int, given: int = -1) -> Process:
+    """Run a program in that network namespace and in ``folder``, with these descriptors for what it prints and reads.
 
     It ends when we do, even by SIGKILL: the supervisor is what gives the rack its power.
     """
     enter = ["nsenter", f"--net={namespace_path(namespace)}", "setpriv", "--pdeathsig=KILL", "--"]
+    stdin = asyncio.subprocess.DEVNULL if given < 0 else given
+    return await asyncio.create_subprocess_exec(
+        *enter, *argv, cwd=folder, stdin=stdin, stdout=output, stderr=output, start_new_session=True
+    )
+
+
+async def spawn_logged(namespace: str, argv: list[str], folder: Path, log: Path) -> Process:
+    """Likewise; what it prints is added to the file ``log``."""
     with log.open("ab") as output:
-        return await asyncio.create_subprocess_exec(
-            *enter, *argv, cwd=folder, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
-        )
+        return await spawn(namespace, argv, folder, output.fileno())
 
 
-async def end(process: asyncio.subprocess.Process) -> None:
+async def end(process: Process) -> None:
     """Kill it, if it runs, and wait until it is gone."""
     if process.returncode is None:
         with suppress(ProcessLookupError):  # it ended by itself a moment ago

@@ -12,17 +12,20 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from crowbar.errors import EnvironmentFault
 from crowbar.rack.virtual import record as records
 from crowbar.rack.virtual.bmc.simulator import Simulator
+from crowbar.rack.virtual.container.machine import ContainerServer
 from crowbar.rack.virtual.faults import Fault
 from crowbar.rack.virtual.layout import RackFolder
 from crowbar.rack.virtual.orders import Order, parse_orders
 from crowbar.rack.virtual.power import Event
-from crowbar.rack.virtual.record import MachineRecord
+from crowbar.rack.virtual.record import Kind, MachineRecord, RackRecord
+from crowbar.rack.virtual.server import Server
 from crowbar.rack.virtual.unit import Starts, Unit
 from crowbar.rack.virtual.vm import VirtualMachine
 
@@ -71,20 +74,21 @@ class Supervisor:
         rack = records.load(self._rack.root)
         for machine in rack.machines:
             if machine.name not in self._units:
-                unit = self._unit(machine, rack.namespace)
+                unit = self._unit(machine, rack)
                 self._units[machine.name] = unit
                 task = asyncio.create_task(unit.run())
                 task.add_done_callback(partial(_report, machine.name))
                 self._tasks.append(task)
 
-    def _unit(self, machine: MachineRecord, namespace: str) -> Unit:
+    def _unit(self, machine: MachineRecord, rack: RackRecord) -> Unit:
         folder = self._rack.machine(machine.name)
-        return Unit(
-            folder,
-            self._starts,
-            lambda changed: VirtualMachine(machine, folder, namespace, changed, kvm=self._kvm),
-            lambda changed: Simulator(folder, namespace, changed),
-        )
+
+        def server(changed: Callable[[], None]) -> Server:
+            if machine.kind is Kind.CONTAINER:
+                return ContainerServer(machine, folder, rack, changed, kvm=self._kvm)
+            return VirtualMachine(machine, folder, rack.namespace, changed, kvm=self._kvm)
+
+        return Unit(folder, self._starts, server, lambda changed: Simulator(folder, rack.namespace, changed))
 
     def _read(self, orders: int) -> None:
         try:

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from crowbar.rack.virtual import qemu
+from crowbar.rack.virtual.console import Console
 from crowbar.rack.virtual.faults import FaultKind
 from crowbar.rack.virtual.layout import MachineFolder
 from crowbar.rack.virtual.power import Event
 from crowbar.rack.virtual.qmp import Qmp
 from crowbar.rack.virtual.record import Firmware, MachineRecord
-from crowbar.rack.virtual.server import end, spawn
+from crowbar.rack.virtual.server import end, spawn_logged
 
 _log = logging.getLogger(__name__)
 _GIB = 1 << 30
@@ -36,7 +37,10 @@ def make_disks(machine: MachineRecord, folder: MachineFolder) -> None:
 
 
 class VirtualMachine:
-    """The machine whose folder this is; the current folder is the rack's, to keep the socket's name short."""
+    """The machine whose folder this is; the current folder is the rack's, to keep the socket's name short.
+
+    Needs a running event loop.
+    """
 
     def __init__(
         self,
@@ -54,6 +58,8 @@ class VirtualMachine:
         self._kvm = kvm
         self._process: asyncio.subprocess.Process | None = None
         self._qmp: Qmp | None = None
+        self._fault = FaultKind.NONE
+        self._console = Console(folder.console, namespace, machine.serial_port)
 
     @property
     def pid(self) -> int:
@@ -62,14 +68,15 @@ class VirtualMachine:
 
     async def run(self, device: str, fault: FaultKind) -> Event:
         """Start QEMU, and wait until the guest or QEMU ends."""
+        self._fault = fault
         order = qemu.boot_order(device)
-        argv = qemu.argv(self._machine, order, kvm=self._kvm, fault=fault)
+        argv = qemu.argv(self._machine, order, self._console.path, kvm=self._kvm, fault=fault)
         socket = self._folder.root / "qmp.sock"
         socket.unlink(missing_ok=True)
-        process = await spawn(self._namespace, argv, self._folder.root, self._folder.root / "qemu.log")
+        process = await spawn_logged(self._namespace, argv, self._folder.root, self._folder.root / "qemu.log")
         self._process = process
         self._changed()
-        watching = asyncio.create_task(self._watch(socket, fault))
+        watching = asyncio.create_task(self._watch(socket))
         gone = asyncio.create_task(process.wait())
         try:
             await asyncio.wait({watching, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -87,12 +94,12 @@ class VirtualMachine:
         await end(process)
         self._process = None
 
-    async def _watch(self, socket: Path, fault: FaultKind) -> Event:
+    async def _watch(self, socket: Path) -> Event:
         """How the guest ends: as QEMU says, or, where it says nothing, as if it had been switched off."""
         try:
             self._qmp = await Qmp.connect(socket)
             try:
-                await self.feel(fault)
+                await self.feel(self._fault)  # which may be another by now
                 async for message in self._qmp.events():
                     if message.get("event") == "SHUTDOWN":
                         return Event.REBOOTED if message["data"]["reason"] == "guest-reset" else Event.ENDED
@@ -110,6 +117,7 @@ class VirtualMachine:
 
     async def feel(self, fault: FaultKind) -> None:
         """Unplug or plug in the first cable; stand still or go on."""
+        self._fault = fault
         if self._qmp:
             await self._qmp.send("set_link", name="nic0", up=fault is not FaultKind.NIC_DOWN)
         if self._process and self._process.returncode is None:

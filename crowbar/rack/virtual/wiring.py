@@ -65,13 +65,53 @@ def up(record: RackRecord, tag: str) -> None:
     open_way(_table(tag), record.admin.interface, record.admin.subnet)
 
 
+def namespaces(namespace: str) -> list[str]:
+    """The network namespaces that there are: those of container machines that are on, and the rack's."""
+    paths = [*_NAMESPACES.glob(f"{namespace}-m*"), namespace_path(namespace)]
+    return [path.name for path in paths if path.exists()]
+
+
 def down(namespace: str, tag: str) -> None:
-    """Take it away, whatever there is of it. No process may be left in the namespace."""
+    """Take it away, whatever there is of it. No process may be left in the namespaces."""
     for side in ("a", "b"):
         tried("ip", "link", "delete", _host_end(tag, side))
-    if namespace_path(namespace).exists():
-        run("ip", "netns", "delete", namespace)
+    for name in namespaces(namespace):
+        run("ip", "netns", "delete", name)
     close_way(_table(tag))
+
+
+def machine_namespace(namespace: str, machine: MachineRecord) -> str:
+    """A container machine's own."""
+    return f"{namespace}-m{machine.number}"
+
+
+def plug(rack: RackRecord, machine: MachineRecord) -> None:
+    """Make a container machine's own namespace, with its network interfaces cabled to the rack's bridges.
+
+    Raises EnvironmentFault.
+    """
+    own = machine_namespace(rack.namespace, machine)
+    run("ip", "netns", "add", own)
+    run("ip", "-n", own, "link", "set", "lo", "up")
+    for nic, mac in enumerate(machine.macs):
+        name, bridge = port(machine, nic), SECOND_BRIDGE if nic else ADMIN_BRIDGE
+        far = ("peer", "name", f"eth{nic}", "address", mac, "netns", own)
+        run("ip", "-n", rack.namespace, "link", "add", name, "type", "veth", *far)
+        run("ip", "-n", rack.namespace, "link", "set", name, "addrgenmode", "none", "master", bridge, "up")
+
+
+def unplug(namespace: str, machine: MachineRecord) -> None:
+    """Undo `plug`, whatever there is of it; the interfaces go with the namespace."""
+    own = machine_namespace(namespace, machine)
+    if namespace_path(own).exists():
+        run("ip", "netns", "delete", own)
+    for nic in range(len(machine.macs)):  # the kernel takes a namespace's away in its own time
+        tried("ip", "-n", namespace, "link", "delete", port(machine, nic))
+
+
+def set_port(namespace: str, machine: MachineRecord, *, up: bool) -> None:
+    """Pull a container machine's first cable at the switch, or plug it in; nothing while the machine is off."""
+    tried("ip", "-n", namespace, "link", "set", port(machine, 0), "up" if up else "down")
 
 
 def _links(namespace: str) -> set[str]:

@@ -131,7 +131,7 @@ def test_the_bmc_is_configured_for_its_machine_alone() -> None:
 def test_boot_devices_become_an_order(device: str, disk: int, network: int) -> None:
     order = qemu.boot_order(device)
     assert (order.disk, order.network, order.menu) == (disk, network, device == "bios")
-    words = qemu.argv(MACHINE, order, kvm=False)
+    words = qemu.argv(MACHINE, order, "/dev/pts/9", kvm=False)
     (drive,) = [word for word in words if word.startswith("virtio-blk-pci")]
     (nic,) = [word for word in words if word.startswith("virtio-net-pci")]
     assert drive.endswith(f",bootindex={disk}") if disk else "bootindex" not in drive
@@ -140,7 +140,7 @@ def test_boot_devices_become_an_order(device: str, disk: int, network: int) -> N
 
 def test_a_machine_has_what_was_chosen_and_no_secret_in_its_arguments() -> None:
     machine = new_machine(TAG, 7, Wanted(Kind.VM, Firmware.UEFI, 2, 512, 4, 2), BMCS)
-    words = qemu.argv(machine, qemu.boot_order("none"), kvm=True)
+    words = qemu.argv(machine, qemu.boot_order("none"), "/dev/pts/9", kvm=True)
     line = " ".join(words)
     for part in ("-smp 2 -m 512", f"-uuid {machine.uuid}", f"serial={machine.serial}", "-accel kvm -cpu host"):
         assert part in line
@@ -148,13 +148,13 @@ def test_a_machine_has_what_was_chosen_and_no_secret_in_its_arguments() -> None:
     assert f"serial={machine.disk_serial}" in line and "unit=1,file=efi-vars.fd" in line
     assert line.count("romfile=,") + line.count("romfile= ") == 2
     assert machine.bmc.password not in line
-    bios = " ".join(qemu.argv(MACHINE, qemu.boot_order("none"), kvm=False))
+    bios = " ".join(qemu.argv(MACHINE, qemu.boot_order("none"), "/dev/pts/9", kvm=False))
     assert "pflash" not in bios and "romfile" not in bios and "-accel tcg" in bios
 
 
 def test_a_faulty_disk_is_seen_in_the_arguments() -> None:
     def line(fault: FaultKind) -> str:
-        return " ".join(qemu.argv(MACHINE, qemu.boot_order("none"), kvm=False, fault=fault))
+        return " ".join(qemu.argv(MACHINE, qemu.boot_order("none"), "/dev/pts/9", kvm=False, fault=fault))
 
     assert "filename=disk.raw" in line(FaultKind.NONE) and "blkdebug" not in line(FaultKind.NONE)
     assert "driver=blkdebug,image=medium" in line(FaultKind.DISK_FAILING)

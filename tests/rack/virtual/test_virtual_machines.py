@@ -16,7 +16,7 @@ from crowbar.errors import EnvironmentFault
 from crowbar.rack import virtual
 from crowbar.rack.virtual import Fault, FaultKind, Firmware, RackRecord, Wanted
 from crowbar.rack.virtual.layout import RackFolder
-from tests.rack.virtual.traces import Wire, console, ipmi, traces, wait_for
+from tests.rack.virtual.traces import Wire, console, ipmi, sol, traces, wait_for
 
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(900)]
 BIOS, UEFI = "server1", "server2"
@@ -137,29 +137,14 @@ def test_a_bmc_that_is_killed_is_back_by_itself(folder: Path, rack: RackRecord) 
 
 def test_the_console_is_two_way_over_the_network(folder: Path, rack: RackRecord) -> None:
     ipmi(folder, BIOS, "chassis", "bootdev", "pxe")
-    bmc = rack.machine(BIOS).bmc
-    words = ["ipmitool", "-I", "lanplus", "-C", "3", "-H", bmc.address, "-U", bmc.username, "-E", "sol", "activate"]
-    with subprocess.Popen(
-        ["script", "--quiet", "--return", "--command", " ".join(words), "/dev/null"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "IPMITOOL_PASSWORD": bmc.password},
-    ) as session:
-        assert session.stdin and session.stdout
-        try:
-            ipmi(folder, BIOS, "power", "on")
-            until = time.monotonic() + SLOW
-            while "iPXE>" not in console(folder, BIOS):
-                session.stdin.write(b"\x02")  # Ctrl-B, for iPXE's command line
-                session.stdin.flush()
-                time.sleep(0.5)
-                assert time.monotonic() < until, console(folder, BIOS)[-500:]
-        finally:
-            session.stdin.write(b"\r~.")
-            session.stdin.close()
-            session.terminate()
-            seen = session.stdout.read()
-    assert b"iPXE" in seen
+    with sol(folder, BIOS) as session:
+        ipmi(folder, BIOS, "power", "on")
+        until = time.monotonic() + SLOW
+        while "iPXE>" not in console(folder, BIOS):
+            session.type(b"\x02")  # Ctrl-B, for iPXE's command line
+            time.sleep(0.5)
+            assert time.monotonic() < until, console(folder, BIOS)[-500:]
+    assert b"iPXE" in session.seen
 
 
 def test_faults_of_the_bmc_come_and_go(folder: Path, rack: RackRecord) -> None:

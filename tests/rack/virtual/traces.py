@@ -6,7 +6,9 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from crowbar.rack.virtual import RackRecord, load
@@ -42,6 +44,40 @@ def ipmi(folder: Path, name: str, *words: str, password: str = "", code: int = 0
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120, env=environment)
     assert (done.returncode == 0) == (code == 0), f"{done.stdout}\n{done.stderr}"
     return done.stdout.strip()
+
+
+@dataclass
+class Session:
+    """ipmitool on a machine's console; ``seen`` is what it showed, known in the end."""
+
+    process: subprocess.Popen[bytes]
+    seen: bytes = b""
+
+    def type(self, keys: bytes) -> None:
+        """Press keys."""
+        assert self.process.stdin
+        self.process.stdin.write(keys)
+        self.process.stdin.flush()
+
+
+@contextmanager
+def sol(folder: Path, name: str) -> Iterator[Session]:
+    """A machine's console over IPMI, while the block runs."""
+    bmc = load(folder).machine(name).bmc
+    words = ["ipmitool", "-I", "lanplus", "-C", "3", "-H", bmc.address, "-U", bmc.username, "-E", "sol", "activate"]
+    argv = ["script", "--quiet", "--return", "--command", " ".join(words), "/dev/null"]  # it wants a terminal
+    environment = {**os.environ, "IPMITOOL_PASSWORD": bmc.password}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, env=environment) as process:
+        session = Session(process)
+        try:
+            yield session
+        finally:
+            session.type(b"\r~.")
+            process.terminate()
+            assert process.stdout and process.stdin
+            process.stdin.close()
+            session.seen = process.stdout.read()
 
 
 def wait_for(what: Callable[[], bool], seconds: float, told: Callable[[], str] = str) -> None:

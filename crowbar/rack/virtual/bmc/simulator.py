@@ -17,7 +17,7 @@ from crowbar.rack.virtual.bmc.fru import fru
 from crowbar.rack.virtual.faults import FaultKind
 from crowbar.rack.virtual.layout import MachineFolder
 from crowbar.rack.virtual.record import LinkRecord, MachineRecord
-from crowbar.rack.virtual.server import end, spawn
+from crowbar.rack.virtual.server import end, spawn_logged
 
 _log = logging.getLogger(__name__)
 _PROGRAMS = ("chassis", "lan-settings")
@@ -80,7 +80,7 @@ class Simulator:
         refusing = self._fault is FaultKind.BMC_REFUSES
         settings, state = ("lan-refusing.conf", "refusing") if refusing else ("lan.conf", "bmc")
         argv = ["ipmi_sim", "-n", "-c", settings, "-f", "emulator.conf", "-s", state]
-        process = await spawn(self._namespace, argv, self._folder.root, self._folder.root / "bmc.log")
+        process = await spawn_logged(self._namespace, argv, self._folder.root, self._folder.root / "bmc.log")
         self._process = process
         self.starts += 1
         try:
