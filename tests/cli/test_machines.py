@@ -205,6 +205,22 @@ def test_those_that_wait_are_seen_and_approved(machines: Cli) -> None:
     assert machines("machines", "approve").exit_code == 2
 
 
+def test_strangers_are_what_dhcp_heard_of_no_machine(machines: Cli) -> None:
+    assert "any stranger" in machines("machines", "strangers").stderr
+    put(machines, "bmc-b1", NodeState.DISCOVERED, macs=("52:54:00:00:00:01",))
+    with machines.context() as context:
+        for number in (1, 2, 2):
+            mac = f"52:54:00:00:00:0{number}"
+            asks = MachineEvent("", now(), "dhcp.discover", "dnsmasq", f"{mac} asks for an address", {"mac": mac})
+            context.store.machine_events.append([asks])
+        context.store.machine_events.append([MachineEvent("", now(), "dnsmasq.started", "dnsmasq", "dnsmasq serves")])
+    document = machines.json("machines", "strangers")
+    assert [one["mac"] for one in document["strangers"]] == ["-", "52:54:00:00:00:02"]
+    assert "52:54:00:00:00:02 asks" in machines.ok("machines", "strangers")
+    assert len(machines.json("machines", "strangers", "52-54-00-00-00-02")["timeline"]) == 2
+    assert machines("machines", "strangers", "oops").exit_code == 2
+
+
 class TestListing:
     def test_filters(self, machines: Cli) -> None:
         put(machines, "bmc-b1", NodeState.DISCOVERED, group="left")

@@ -7,6 +7,7 @@ import click
 from crowbar_cli.commands.machines.discover import approve, discover
 from crowbar_cli.commands.machines.listing import list_, show_
 from crowbar_cli.commands.machines.power import console, identify, power
+from crowbar_cli.commands.machines.strangers import strangers
 from crowbar_cli.commands.machines.wishes import alias, allocate, delete, group, inspect, install, reinstall, reset
 from crowbar_cli.options import common
 
@@ -26,7 +27,7 @@ def machines() -> None:
 
 
 for _command in (
-    discover, approve, list_, show_, power, identify, console, allocate, install, reinstall, inspect, reset, alias,
+    discover, strangers, approve, list_, show_, power, identify, console, allocate, install, reinstall, inspect, reset, alias,
     group, delete,
 ):  # fmt: skip
     machines.add_command(_command)
