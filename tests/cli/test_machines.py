@@ -7,7 +7,8 @@ import json
 import os
 import pty
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -320,6 +321,13 @@ class TestPower:
         assert machines("machines", "identify", "left", "--seconds", "999").exit_code == 2
 
 
+def wait_for(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 class TestConsole:
     def test_it_carries_both_ways_until_the_key_to_leave(
         self, fakes: list[FakeServer], monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
@@ -331,9 +339,9 @@ class TestConsole:
             monkeypatch.setattr("sys.stdin", stdin)
             talk = threading.Thread(target=power_commands._talk, args=(console,))
             talk.start()
+            wait_for(lambda: not fakes[0]._output)  # by then the terminal passes keys on as they are
             os.write(keyboard, b"root\r")
-            while fakes[0].typed != b"root\r":
-                talk.join(0.01)
+            wait_for(lambda: fakes[0].typed == b"root\r")
             os.write(keyboard, b"\x1d")
             talk.join(20)
         os.close(keyboard)

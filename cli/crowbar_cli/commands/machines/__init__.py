@@ -27,7 +27,7 @@ def machines() -> None:
 
 
 for _command in (
-    discover, strangers, approve, list_, show_, power, identify, console, allocate, install, reinstall, inspect, reset, alias,
-    group, delete,
+    discover, strangers, approve, list_, show_, power, identify, console, allocate, install, reinstall, inspect, reset,
+    alias, group, delete,
 ):  # fmt: skip
     machines.add_command(_command)
