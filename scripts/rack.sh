@@ -52,7 +52,7 @@ standing() {
     "$crowbar" machines list --group $group --output json | "$python" -c '
 import json, sys
 for one in json.load(sys.stdin)["machines"]:
-    print(one["machine"]["name"], one["state"], one["health"], " ".join(one["last_error"].split()))'
+    print(one["machine"]["name"], one["state"], one["health"], *one["last_error"].split())'
 }
 
 # Waits until all of our machines are in one of these states, and says what changes meanwhile.

@@ -24,7 +24,8 @@ def inventory(settings: Settings, listed: bool, name: str | None, collections: b
     docs/how-to/use-ansible.md.
 
     \b
-    Example:  export ANSIBLE_COLLECTIONS_PATH=$(crowbar inventory --collections)
+    Example:  crowbar inventory --list
+              export ANSIBLE_COLLECTIONS_PATH=$(crowbar inventory --collections)
               echo 'plugin: crowbar.node.nodes' > crowbar.yml
     Next:     ansible-inventory -i crowbar.yml --graph
     """
