@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from crowbar.rack.host import run, tried
 
 _ROOT_TYPES = frozenset({"4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709"})  # of a Linux root on x86-64
 _SECTOR = 512
+_MOUNT = 'mount -t ext4 -o "$1" "$2" "$3" || exit; shift 3; exec "$@"'
 _SIGNATURE = b"\x55\xaa"
 
 
@@ -50,11 +52,16 @@ def attach(disk: Path, *, read_only: bool) -> Path:
     return Path(run("losetup", "--find", "--show", "--partscan", *options, str(disk)).strip())
 
 
-def mount(disk: Path, extent: Extent, root: Path) -> None:
-    """Mount the root partition. Raises EnvironmentFault."""
-    root.mkdir(exist_ok=True)
+def mounted(disk: Path, extent: Extent, root: Path, command: Sequence[str]) -> list[str]:
+    """The command, with the root partition mounted on ``root`` for it and what it starts, and for nobody else.
+
+    Every other container on the host keeps a copy of each mount that it could see when it started: with one of those,
+    the file system would live on when this machine has lost its power, and what an installer writes beneath it would
+    not be seen by the next boot.
+    """
     place = f"loop,offset={extent.start},sizelimit={extent.size}"
-    run("mount", "-t", "ext4", "-o", place, str(disk), str(root))
+    private = ("unshare", "--mount", "--propagation", "private", "--", "sh", "-c", _MOUNT, "sh")
+    return [*private, place, str(disk), str(root), *command]
 
 
 def release(disks: tuple[Path, ...], root: Path) -> None:

@@ -94,9 +94,9 @@ class ContainerServer:
             self._print("no bootable device")
             await asyncio.sleep(_PAUSE)
             return Event.REBOOTED
-        root = self._folder.root / "root"
-        await asyncio.to_thread(disk.mount, medium, extent, root)
-        return await self._nspawn(root, [])
+        root = self._folder.root.resolve() / "root"
+        root.mkdir(exist_ok=True)
+        return await self._nspawn(root, [], lambda argv: disk.mounted(medium.resolve(), extent, root, argv))
 
     async def _firmware(self, *, disk_boots: bool) -> firmware.Result:
         """What the network has for it. Raises EnvironmentFault when the program ends without saying."""
@@ -126,13 +126,15 @@ class ContainerServer:
         device = await asyncio.to_thread(disk.attach, medium, read_only=read_only)
         return await self._nspawn(Path(result.root), ["--volatile=overlay", *told, f"--bind={device}:{describe.DISK}"])
 
-    async def _nspawn(self, root: Path, options: list[str]) -> Event:
+    async def _nspawn(
+        self, root: Path, options: list[str], wrapped: Callable[[list[str]], list[str]] = lambda argv: argv
+    ) -> Event:
         names = names_of(self._rack.namespace, self._machine)
         space = wiring.namespace_path(self._own_namespace)
         devices = ["/dev/net/tun", *(["/dev/kvm"] if self._kvm else [])]
         bound = [f"--bind={device}" for device in devices]
         argv = nspawn.argv(names, self._machine, root, space, [*bound, *options])
-        status = await self._live(nspawn.in_own_cgroup(names, argv))
+        status = await self._live(nspawn.in_own_cgroup(names, wrapped(argv)))
         return Event.REBOOTED if status == nspawn.REBOOT_STATUS else Event.ENDED
 
     @property
