@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from ipaddress import ip_address, ip_network
+from itertools import count
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
@@ -27,6 +28,8 @@ class _Calls:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._questions = count(1)
+        self._newest: dict[str, int] = {}  # by machine
 
     async def register(self, request: Request) -> JSONResponse:
         said = (await read(request, RegisterBody)).registration()
@@ -45,7 +48,7 @@ class _Calls:
         return {"machine": name, "message": message}
 
     async def next_order(self, request: Request) -> dict[str, Any]:
-        order = await self._await_order(await self._machine(request))
+        order = await self._await_order(request)
         if order is None:
             return {"order": None, "message": "There is nothing to do yet."}
         return {"order": {"id": order.id, "kind": order.kind.value, "params": order.params}, "message": ""}
@@ -65,10 +68,20 @@ class _Calls:
             raise HTTPException(409, "This session is over: register again.")
         return name
 
-    async def _await_order(self, machine: str) -> Handed | None:
+    async def _await_order(self, request: Request) -> Handed | None:
+        """The machine's next order, as soon as there is one.
+
+        A question may outlive the one who asked: a machine that lost its power closes no connection. So who asks is
+        looked at again before an order is handed over, and a newer question ends the older.
+        """
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._desk.patience
+        question = next(self._questions)
         while True:
+            machine = await self._machine(request)
+            if self._newest.setdefault(machine, question) > question:
+                return None
+            self._newest[machine] = question
             order = await run_in_threadpool(orders.next_order, self._desk.store, machine)
             if order is not None or clock() >= deadline:
                 return order

@@ -119,7 +119,8 @@ def _add(connection: Connection, machine: str, **values: Any) -> None:
     connection.execute(update(boots).where(*unused).values(outdated=True))
     connection.execute(insert(boots).values({"machine": machine, **empty, **values}))
     oldest = select(c.id).where(c.machine == machine).order_by(c.id.desc()).offset(KEPT).limit(1)
-    connection.execute(delete(boots).where(c.machine == machine, c.id <= oldest.scalar_subquery()))
+    held = _newest_used(connection, machine) or 0  # its session stays, however many boot scripts somebody fetches
+    connection.execute(delete(boots).where(c.machine == machine, c.id <= oldest.scalar_subquery(), c.id != held))
 
 
 def _digest(text: str) -> str:

@@ -97,6 +97,10 @@ def test_few_boots_are_kept_and_no_token_in_plain(store: Store) -> None:
     assert not [word for word in (token, session, "'boot'") if word in kept]
     for _ in range(KEPT):
         store.boots.issue("m1")
+    assert store.boots.redeem(token, "boot").session is not None  # the one that holds is kept, however old
+    store.boots.admit("m1")
+    for _ in range(KEPT):
+        store.boots.issue("m1")
     assert store.boots.redeem(token, "boot").fault is TokenFault.UNKNOWN
     with store._database.read() as connection:
-        assert connection.scalar(select(func.count()).select_from(boots)) == KEPT
+        assert connection.scalar(select(func.count()).select_from(boots)) == KEPT + 1  # and the one that holds

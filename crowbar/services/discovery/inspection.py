@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from crowbar.errors import InputError
+from crowbar.services.discovery.joining import join_bmc
 from crowbar.store.columns import now
 from crowbar.store.machine_model import MachineEvent
 from crowbar.store.model import Health, NodeState
@@ -18,15 +20,16 @@ ACTOR = "agent"
 def take(store: Store, name: str, raw: Mapping[str, str], rules: Rules) -> str:
     """Keep a machine's inventory, decide what it is, and say that in one line for its console."""
     hardware, unread = parse(raw)
-    revision = store.hardware.add(name, hardware, raw)
     message = _summary(hardware)
+    join_bmc(store, name, hardware)
+    _remember(store, name, hardware)
+    said = _obey(store, name, _decision(store, name, rules, hardware))
+    # Last: with its inventory a machine goes on, and what the rules say of it must hold by then.
+    revision = store.hardware.add(name, hardware, raw)
     store.machines.seen(name, message)
     events = [MachineEvent(name, now(), "agent.inventory", ACTOR, f"revision {revision}: {message}")]
     events += [MachineEvent(name, now(), "inventory.unread", ACTOR, line) for line in unread]
     store.machine_events.append(events)
-    _remember(store, name, hardware)
-    decision = decide(rules, hardware, _position(store, name))
-    said = _obey(store, name, decision)
     store.machines.move(
         name, NodeState.DISCOVERED, actor=ACTOR, reason="inventory taken", expected=NodeState.DISCOVERING
     )
@@ -46,13 +49,10 @@ def _remember(store: Store, name: str, hardware: Hardware) -> None:
         identity_serial=hardware.identity.serial or machine.identity_serial,
         macs=macs,
     )
-    if hardware.bmc and hardware.bmc.address and not machine.bmc:
-        words = f"its BMC is at {hardware.bmc.address}; Crowbar has no credential for it"
-        store.machine_events.append([MachineEvent(name, now(), "bmc.found", ACTOR, words)])
 
 
 def _obey(store: Store, name: str, decision: Decision) -> str:
-    """Do what the rules say; what an operator has set by hand stays."""
+    """Do what the rules say; group and role that an operator has set by hand stay."""
     machine = store.machines.get(name)
     if machine is None:
         return ""
@@ -62,21 +62,39 @@ def _obey(store: Store, name: str, decision: Decision) -> str:
         name,
         group=machine.group or decision.group,
         intended_role=machine.intended_role or decision.intended_role,
-        install_disk=machine.install_disk or decision.install_disk,
+        install_disk=decision.install_disk,  # of the disks that are there now
     )
     if decision.refusal:
         store.machines.set_health(name, Health.PROBLEM, decision.refusal)
         return f"Refused by a rule: {decision.refusal}"
     store.machines.set_health(name, Health.OK, actor=ACTOR)
     if decision.alias:
-        store.machines.add_alias(name, decision.alias)
+        _name(store, name, decision.alias)
     return decision.because
 
 
-def _position(store: Store, name: str) -> int:
-    """Which machine it is, from 1: what `{n}` in an alias means."""
-    names = sorted(store.machines.identities())
-    return names.index(name) + 1 if name in names else len(names) + 1
+def _name(store: Store, name: str, alias: str) -> None:
+    """Give it the alias. One that another has is no reason to do without the inventory."""
+    view = store.machines.view(name)
+    if view is None or alias in view.aliases:
+        return
+    try:
+        store.machines.add_alias(name, alias)
+    except InputError as error:
+        store.machine_events.append([MachineEvent(name, now(), "rules.alias", "crowbar", str(error))])
+
+
+def _decision(store: Store, name: str, rules: Rules, hardware: Hardware) -> Decision:
+    """What the rules make of it. ``{n}`` in an alias is the number that it has, else the first that is free."""
+    first, second = (decide(rules, hardware, number) for number in (1, 2))
+    if first.alias == second.alias:
+        return first
+    views = store.machines.list(hardware=False)
+    own = next((view.aliases for view in views if view.machine.name == name), ())
+    taken = {alias for view in views for alias in view.aliases}
+    choices = [decide(rules, hardware, number) for number in range(1, len(views) + 2)]
+    kept = (choice for choice in choices if choice.alias in own)
+    return next(kept, None) or next((choice for choice in choices if choice.alias not in taken), first)
 
 
 def _summary(hardware: Hardware) -> str:

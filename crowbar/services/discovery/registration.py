@@ -8,18 +8,19 @@ its network lets machines in by itself.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from enum import StrEnum
 
+from crowbar.services.discovery.recognition import recognised
 from crowbar.store.columns import now
 from crowbar.store.machine_model import Machine, MachineEvent, Network, TokenFault
+from crowbar.store.model import NodeState
 from crowbar.store.store import Store
 from crowbar_inventory.hardware import Identity
-from crowbar_inventory.identity import Match, MatchKind, match
+from crowbar_inventory.identity import Match, MatchKind
 
 ACTOR = "agent"
 MOST_STRANGERS = 2000
-_ALIVE = 60  # seconds since an agent was heard
+INSTALLED_STATES = (NodeState.INSTALLED, NodeState.READYING, NodeState.READY)
 _TOKEN = {
     TokenFault.UNKNOWN: "The token is none of ours.",
     TokenFault.REPLAYED: "The token was used before, by another boot.",
@@ -58,7 +59,7 @@ class Admitted:
 
 def register(store: Store, said: Registration, network: Network | None) -> Admitted:
     """Let the agent in, have it wait, or refuse it; in each case the machine's timeline says why."""
-    found = match(said.identity, store.machines.identities(said.identity), alive=_alive(store, said))
+    found = recognised(store, said.identity)
     for name, marks in found.clashes.items():
         _event(store, name, "identity.clash", f"another machine claims {', '.join(marks)}: {found.because}")
     if said.token:
@@ -77,28 +78,32 @@ def _by_token(store: Store, said: Registration, found: Match) -> Admitted:
     redeemed = store.boots.redeem(said.token, said.boot_id)
     name = redeemed.machine or ""
     if redeemed.session is None:
-        return _refused(
-            store, said, name, f"{_TOKEN[redeemed.fault or TokenFault.UNKNOWN]} Boot again by the boot script."
-        )
-    if found.machine not in (None, name):
+        why = _TOKEN[redeemed.fault or TokenFault.UNKNOWN]
+        return _refused(store, said, name, f"{why} Boot again by the boot script.")
+    if found.machine != name and (found.machine or found.kind is MatchKind.UNCLEAR or name in found.clashes):
         store.boots.revoke(name)
-        why = f"The token is {name}'s, but this is {found.machine}: {found.because}."
+        why = f"The token is {name}'s, but this is {found.machine or 'another machine'}: {found.because}."
         return _refused(store, said, name, why, also=found.machine or "")
     return _let_in(store, said, name, redeemed.session, found)
 
 
 def _unasked(store: Store, said: Registration, found: Match, network: Network | None) -> Admitted:
-    name = found.machine or name_for(said.boot_mac)
-    machine = store.machines.get(name)
+    name = found.machine or _free_name(store, said)
+    view = store.machines.view(name)
+    if view is not None and view.state in INSTALLED_STATES:
+        why = f"{name} is {view.state}. `crowbar machines reset {name}` has it discovered anew."
+        return _refused(store, said, name, why)
     open_door = network is not None and network.auto_approve
+    machine = view.machine if view else None
     if machine is None:
-        if not open_door and _strangers(store) >= MOST_STRANGERS:
-            return _refused(store, said, "", f"{MOST_STRANGERS} machines wait for approval already: no more are kept.")
+        if _strangers(store) >= MOST_STRANGERS:
+            return _refused(store, said, "", f"{MOST_STRANGERS} machines came unasked already: no more are kept.")
         machine = Machine(name, approved=open_door)
         store.machines.save(_identified(machine, said))
         _event(store, name, "machine.found", f"{said.boot_mac} booted unasked: {found.because}", said.boot_mac)
     admitted_before = store.boots.ever(name)
     if open_door or (machine.approved and not admitted_before):
+        store.machines.update(name, approved=True)
         return _let_in(store, said, name, store.boots.admit(name), found)
     if admitted_before:
         return _refused(store, said, name, f"{name} is known, and must boot by its own boot script.")
@@ -140,16 +145,14 @@ def _identified(machine: Machine, said: Registration) -> Machine:
 
 
 def _strangers(store: Store) -> int:
-    """How many machines wait for approval. Whoever invents MAC addresses must not fill the store."""
-    return sum(not one.approved for one in store.machines.all())
+    """How many machines there are that no operator brought in. Who invents MAC addresses must not fill the store."""
+    return sum(not one.bmc for one in store.machines.all())
 
 
-def _alive(store: Store, said: Registration) -> set[str]:
-    """The machines like this one that are at work at this moment: parts are swapped in servers that are off."""
-    seen_after = now() - timedelta(seconds=_ALIVE)
-    like = store.machines.identities(said.identity)
-    found = [store.machines.get(name) for name in like]
-    return {one.name for one in found if one and one.last_seen and one.last_seen > seen_after}
+def _free_name(store: Store, said: Registration) -> str:
+    """A name for a new machine. Another may have its card's name: the card was in that one before."""
+    name = name_for(said.boot_mac)
+    return name if store.machines.get(name) is None else f"{name}-{(said.identity.uuid or said.boot_id)[-12:]}"
 
 
 def _event(store: Store, machine: str, kind: str, message: str, mac: str = "") -> None:
