@@ -100,7 +100,11 @@ def machine(cli: Cli, name: str) -> Machine:
 class TestDiscover:
     def test_bmcs_are_asked_and_remembered(self, rack: Cli, fakes: list[FakeServer]) -> None:
         fakes[1].power = Power.ON
-        document = rack.json("machines", "discover", "--bmc", "fake://b1", "--bmc", "fake://b2")
+        refused = rack("machines", "discover", "--bmc", "fake://b1", "--bmc", "fake://b2")
+        assert refused.exit_code == 2  # nobody can be asked here
+        assert "will be restarted into the discovery system: bmc-b2" in refused.output
+        assert rack.json("machines", "list")["machines"] == []
+        document = rack.json("machines", "discover", "--bmc", "fake://b1", "--bmc", "fake://b2", "--yes")
         assert [(one["name"], one["power"], one["problem"]) for one in document["machines"]] == [
             ("bmc-b1", "off", ""),
             ("bmc-b2", "on", ""),

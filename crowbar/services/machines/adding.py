@@ -53,25 +53,46 @@ class Added:
     problem: str = ""
 
 
-def add(store: Store, candidates: Sequence[Candidate], heard: Callable[[Added], None]) -> list[Added]:
+def add(
+    store: Store,
+    candidates: Sequence[Candidate],
+    heard: Callable[[Added], None],
+    agree: Callable[[Sequence[str]], None],
+) -> list[Added]:
     """Log in to all BMCs at once and remember those that let us in; ``heard`` is told of each as it answers.
 
-    A BMC that a machine has already is that machine's, if no other name is given.
+    A BMC that a machine has already is that machine's, if no other name is given. ``agree`` is given the new machines
+    that are on, as they will be restarted; if it raises, nothing is remembered.
     Raises InputError, before any is asked, for names that are none, and for names or addresses that come twice.
     """
-    owners = {view.machine.bmc: view.machine.name for view in store.machines.list() if view.machine.bmc}
+    owners = _owners(store)
     candidates = [replace(one, name=one.name or owners.get(one.url, "")) for one in candidates]
     _check(candidates, owners)
     by_address = {one.address: one for one in candidates}
-    results = []
-    for answer in survey([(one.address, one.credential) for one in candidates]):
-        candidate = by_address[answer.address]
-        result = Added(candidate.node, candidate.url, answer.power, str(answer.error or ""))
-        if not result.problem:
-            _remember(store, candidate, answer)
+    readings, results = [], []
+    for reading in survey([(one.address, one.credential) for one in candidates]):
+        candidate = by_address[reading.address]
+        result = Added(candidate.node, candidate.url, reading.power, str(reading.error or ""))
         heard(result)
+        readings.append(reading)
         results.append(result)
+    if working := [r.name for r in results if r.power is Power.ON and store.machines.get(r.name) is None]:
+        agree(working)
+    for reading in readings:
+        if reading.error is None:
+            _remember(store, by_address[reading.address], reading)
     return results
+
+
+def _owners(store: Store) -> Mapping[str, str]:
+    """Whose BMC an address is: as it was added, or as the machine itself found it from inside."""
+    owners = {}
+    for view in store.machines.list():
+        if view.machine.bmc:
+            owners[view.machine.bmc] = view.machine.name
+        elif view.hardware is not None and view.hardware.bmc is not None and view.hardware.bmc.address:
+            owners |= {f"{scheme}://{view.hardware.bmc.address}": view.machine.name for scheme in ("ipmi", "redfish")}
+    return owners
 
 
 def _remember(store: Store, candidate: Candidate, answer: Reading) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from crowbar.errors import Fault, InputError
+from crowbar_cli.asking import agree
 from crowbar_cli.options import Settings, common
 from crowbar_cli.output import note, show
 from crowbar_cli.session import opened
@@ -33,6 +34,7 @@ _PASSWORD = "CROWBAR_BMC_PASSWORD"  # noqa: S105 - the variable's name
 @click.option("--password-file", type=click.Path(path_type=Path), help=f"Else ${_PASSWORD}, else it is asked for.")
 @click.option("--name", default="", help="The machine's name, where there is one BMC.")
 @click.option("--mac", default="", help="The MAC that it boots from, where it is known.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before servers that are on are restarted.")
 @common
 @click.pass_obj
 def discover(
@@ -44,8 +46,11 @@ def discover(
     password_file: Path | None,
     name: str,
     mac: str,
+    yes: bool,
 ) -> None:
     """Bring machines in by their BMCs: log in to all of them at once, and have them boot into discovery.
+
+    Servers that are on are restarted for it, which is asked before.
 
     A machine that boots from the network unasked needs no command: it is in `crowbar machines list`, and waits for
     `crowbar machines approve`.
@@ -66,7 +71,7 @@ def discover(
             raise InputError(f"--name and --mac are of one machine, and these are {len(candidates)}.")
         candidates = [replace(candidates[0], name=name or candidates[0].name, mac=mac or candidates[0].mac)]
     with opened(settings) as context:
-        found = add(context.store, candidates, _tell)
+        found = add(context.store, candidates, _tell, lambda working: None if yes else _agree(working))
     rows = [(one.name, one.address, one.power.value, one.problem or "known") for one in found]
     show(settings, {"machines": found}, ("machine", "bmc", "power", "result"), rows)
     if failed := [one for one in found if one.problem]:
@@ -98,6 +103,10 @@ def approve(settings: Settings, wanted: tuple[str, ...], every: bool) -> None:
         let_in(context.store, chosen)
     rows = [(name,) for name in chosen]
     show(settings, {"action": "approve", "machines": chosen}, ("approved",), rows, "No machine waits for approval.")
+
+
+def _agree(working: Sequence[str]) -> None:
+    agree(f"These servers are on, and will be restarted into the discovery system: {', '.join(working)}. Go on?")
 
 
 def _candidates(addresses: tuple[str, ...], listing: Path | None, ask: Callable[[], Credential]) -> list[Candidate]:
