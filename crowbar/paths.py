@@ -45,6 +45,11 @@ class StateDir:
         return self.root / "deploy.lock"
 
     @property
+    def serving(self) -> Path:
+        """Held by `crowbar serve` for as long as it serves."""
+        return self.root / "serve.lock"
+
+    @property
     def images(self) -> Path:
         """Node images, each in a folder named by its digest."""
         return self.root / "images"

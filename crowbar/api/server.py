@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, ip_address
@@ -23,6 +24,7 @@ from crowbar.store.store import Store
 
 ADMIN = "admin"
 PORT = 8091
+_BACKLOG = 2048  # connections that wait to be taken: a whole rack may come at once
 _LOG = structlog.get_logger()
 
 
@@ -113,22 +115,50 @@ def _follow(store: Store, dnsmasq: Dnsmasq, over: threading.Event) -> None:
                 told = wanted
 
 
-def serve_http(desk: Desk, place: Place, port: int) -> None:
-    """Answer machines until SIGTERM or Ctrl-C. Raises EnvironmentFault for a port that is taken."""
+@contextmanager
+def listening(place: Place, port: int) -> Iterator[socket.socket]:
+    """The socket that machines come to. Raises EnvironmentFault for a port that cannot be had.
+
+    They are queued from now on, and answered when `serve_http` runs: so nothing has been begun where it cannot be had.
+    """
+    with socket.socket() as listener:
+        # An address that a serve before us has just left may be had again.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((str(place.address), port))
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            raise EnvironmentFault(
+                f"Port {port} of {place.address} cannot be listened on: {error.strerror}.",
+                hint=f"See who has it: ss -ltnp 'sport = :{port}'; or choose another: crowbar serve --port.",
+            ) from error
+        yield listener
+
+
+def serve_http(desk: Desk, listener: socket.socket, answering: Callable[[], object]) -> None:
+    """Answer machines until SIGTERM or Ctrl-C. ``answering`` is called once they are answered."""
     config = uvicorn.Config(
         make_app(desk),
-        host=str(place.address),
-        port=port,
         log_config=None,
         access_log=False,
         server_header=False,
+        backlog=_BACKLOG,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=3,
     )
-    server = uvicorn.Server(config)
-    socket = config.bind_socket()
-    _LOG.info("serving", url=place.url(port), interface=place.interface)
-    server.run(sockets=[socket])
+    _LOG.info("serving", address=listener.getsockname())
+    _Server(config, answering).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, answering: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._answering = answering
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._answering()
 
 
 def _own_addresses() -> Iterator[tuple[str, IPv4Address]]:

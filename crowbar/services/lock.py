@@ -1,4 +1,4 @@
-"""One deployment at a time on an admin host."""
+"""One deployment at a time on an admin host, and one `crowbar serve`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def deployment_lock(state: StateDir) -> Iterator[None]:
     if state.lock in _held.get():
         yield
         return
-    with _exclusive(state):
+    hint = "Wait for it (crowbar logs --follow), or stop it with Ctrl-C where it runs."
+    with _exclusive(state.lock, "Another deployment is running", hint):
         token = _held.set(_held.get() | {state.lock})
         try:
             yield
@@ -34,15 +35,28 @@ def deployment_lock(state: StateDir) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _exclusive(state: StateDir) -> Iterator[None]:
-    state.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+def serving_lock(state: StateDir) -> Iterator[None]:
+    """Hold the right to serve the admin network from this state folder.
+
+    Raises EnvironmentFault, naming the process that holds it.
+    """
+    hint = "One serves all machines: stop that one first (systemctl stop crowbar-serve, or Ctrl-C where it runs)."
+    with _exclusive(state.serving, "Another `crowbar serve` is running", hint):
+        yield
+
+
+@contextlib.contextmanager
+def _exclusive(path: Path, taken: str, hint: str) -> Iterator[None]:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Close-on-exec: a machine that we start lives longer than we do, and must not hold the lock for us.
-    descriptor = os.open(state.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise _taken(descriptor, state) from None
+            pid = _holder(descriptor)
+            who = f"process {pid}" if pid else "another process"
+            raise EnvironmentFault(f"{taken} ({who} holds {path}).", hint=hint) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
@@ -69,12 +83,3 @@ def running_pid(state: StateDir) -> int | None:
 def _holder(descriptor: int) -> int | None:
     text = os.pread(descriptor, 32, 0).strip()
     return int(text) if text.isdigit() else None
-
-
-def _taken(descriptor: int, state: StateDir) -> EnvironmentFault:
-    pid = _holder(descriptor)
-    who = f"process {pid}" if pid else "another process"
-    return EnvironmentFault(
-        f"Another deployment is running ({who} holds {state.lock}).",
-        hint="Wait for it (crowbar logs --follow), or stop it with Ctrl-C where it runs.",
-    )

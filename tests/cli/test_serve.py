@@ -6,20 +6,29 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from ipaddress import IPv4Address
+from contextlib import contextmanager, suppress
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
 
+from crowbar.api import server
+from crowbar.api.desk import Desk
+from crowbar.provision.discovery import DiscoverySystem
+from crowbar.services.discovery.booting import Offer
 from crowbar.store.machine_model import Network
+from crowbar.store.store import open_store
+from crowbar_cli.interrupt import serving
 from crowbar_cli.unit_file import serve_unit
+from crowbar_inventory.rules import Rules
 
 from .conftest import BARCLAMPS, Cli
 
@@ -127,6 +136,50 @@ def test_what_is_missing_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> N
     result = cli("serve")
     assert result.exit_code == 2
     assert "no address in the network admin (192.0.2.0/24)" in result.stderr
+
+
+def test_a_second_one_is_refused_naming_the_first(cli: Cli) -> None:
+    network(cli)
+    with started(cli) as process:
+        result = cli("serve", "--port", str(PORT + 1))
+        assert result.exit_code == 2
+        assert f"Another `crowbar serve` is running (process {process.pid} holds" in result.stderr
+        assert answers(f"http://127.0.0.1:{PORT}/boot.ipxe?mac=52:54:00:00:00:01") == 200
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_begun(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr("crowbar.api.server.dhcp", lambda *_: begun.append("dhcp"))
+    monkeypatch.setattr("crowbar.services.machines.loop.running", lambda *_: begun.append("loop"))
+    system = DiscoverySystem(cli.state.root / "vmlinuz", cli.state.root / "initrd", cli.state.root, "0123456789abcdef")
+    monkeypatch.setattr("crowbar.provision.discovery.build_discovery", lambda *_: system)
+    network(cli)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        result = cli("serve", "--port", str(port))
+    assert result.exit_code == 2
+    assert f"Port {port} of 127.0.0.1 cannot be listened on" in result.stderr
+    assert begun == []
+
+
+def test_the_machines_loop_begins_when_machines_are_answered(tmp_path: Path) -> None:
+    """An agent that the loop sends for must not find nobody."""
+    place = server.Place("lo", IPv4Address("127.0.0.1"), IPv4Network("127.0.0.0/8"))
+    statuses: list[int] = []
+    with open_store(f"sqlite:///{tmp_path}/crowbar.db", tmp_path / "secret.key") as store:
+        desk = Desk(store, Offer("http://127.0.0.1", "0123456789abcdef"), Rules(), tmp_path, tmp_path)
+        with server.listening(place, 0) as listener:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/nowhere"
+
+            def ask_and_end() -> None:
+                statuses.append(answers(url))
+                signal.raise_signal(signal.SIGTERM)
+
+            asking = threading.Thread(target=ask_and_end)
+            with suppress(KeyboardInterrupt), serving():
+                server.serve_http(desk, listener, asking.start)
+            asking.join()
+    assert statuses == [404]
 
 
 def test_the_unit_names_this_program_and_this_state(cli: Cli) -> None:

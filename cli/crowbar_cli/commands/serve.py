@@ -42,17 +42,20 @@ def serve(settings: Settings, port: int, proxy_dhcp: bool, prepare: bool, print_
     if prepare:
         _prepare(settings)
         return
+    from contextlib import ExitStack
+
     from crowbar.api import server
     from crowbar.api.desk import Desk
     from crowbar.provision.discovery import build_discovery
     from crowbar.provision.dnsmasq import DhcpMode
     from crowbar.services.discovery.booting import Offer
+    from crowbar.services.lock import serving_lock
     from crowbar.services.machines.access import admin_key
     from crowbar.services.machines.acting import Actor
     from crowbar.services.machines.images import DiskImages
     from crowbar.services.machines.loop import running
 
-    with serving(), opened(settings) as context:
+    with serving(), serving_lock(settings.state), opened(settings) as context:
         network = server.admin_network(context.store)
         place = server.place_in(network)
         rules = _rules(context)
@@ -63,9 +66,13 @@ def serve(settings: Settings, port: int, proxy_dhcp: bool, prepare: bool, print_
         context.state.disks.mkdir(exist_ok=True)
         desk = Desk(context.store, Offer(base_url, system.digest), rules, system.kernel.parent, context.state.disks)
         actor = Actor(context.store, DiskImages(context.state.disks), admin_key(context.state.ssh_key))
-        with server.dhcp(context.store, config, context.state.dhcp), running(actor):
+        with (
+            server.listening(place, port) as listener,
+            server.dhcp(context.store, config, context.state.dhcp),
+            ExitStack() as loop,
+        ):
             note(f"Serving {network.subnet} on {place.interface} at {base_url}. Ctrl-C stops.")
-            server.serve_http(desk, place, port)
+            server.serve_http(desk, listener, lambda: loop.enter_context(running(actor)))
 
 
 def _prepare(settings: Settings) -> None:
