@@ -111,6 +111,7 @@ class TestDiscover:
         ]
         one = machine(rack, "bmc-b1")
         assert (one.bmc, one.approved, one.target) == ("fake://b1", True, Target.DISCOVERED)
+        assert one.identity_serial == "b1"  # by which it is known when it boots
         with rack.context() as context:
             assert context.store.bmc_credentials.get("bmc-b1") == CREDENTIAL
 

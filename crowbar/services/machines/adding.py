@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from crowbar.errors import Fault, InputError
 from crowbar.services.machines.control import OPERATOR
+from crowbar.services.machines.serials import serials
 from crowbar.store.columns import now
 from crowbar.store.machine_model import Machine, MachineEvent
 from crowbar.store.store import Store
@@ -78,9 +79,12 @@ def add(
         results.append(result)
     if working := [r.name for r in results if r.power is Power.ON and store.machines.get(r.name) is None]:
         agree(working)
+    let_in = [by_address[reading.address] for reading in readings if reading.error is None]
+    told = serials([(one.address, one.credential) for one in let_in if not (one.mac or one.uuid or one.serial)])
     for reading in readings:
         if reading.error is None:
-            _remember(store, by_address[reading.address], reading)
+            candidate = by_address[reading.address]
+            _remember(store, replace(candidate, serial=candidate.serial or told.get(reading.address, "")), reading)
     return results
 
 
@@ -110,7 +114,8 @@ def _remember(store: Store, candidate: Candidate, answer: Reading) -> None:
         )
         store.machines.save(machine)
     else:
-        store.machines.update(name, bmc=candidate.url, approved=True)
+        serial = before.identity_serial or candidate.serial
+        store.machines.update(name, bmc=candidate.url, approved=True, identity_serial=serial)
     store.bmc_credentials.put(name, candidate.credential)
     store.machines.set_power(name, answer.power)
     words = f"BMC {candidate.url} lets {candidate.credential.username} in; power {answer.power}"
