@@ -11,11 +11,13 @@ import structlog
 from starlette.concurrency import run_in_threadpool
 from structlog.typing import FilteringBoundLogger
 
+from crowbar.errors import CrowbarError
 from crowbar.services.discovery.booting import Offer
 from crowbar.store.store import Store
 from crowbar_inventory.rules import Rules
 
 LONG_POLL = 20.0  # seconds that an agent's question for orders may stay open
+_LOG = structlog.get_logger()
 _LOOK_EVERY = 0.5  # seconds between looks for orders that other processes gave
 
 
@@ -43,13 +45,19 @@ class Bell:
         return True
 
     async def watch(self) -> None:
-        """Look for orders until cancelled."""
+        """Look for orders until cancelled, also after a time in which the database was away."""
         while True:
             if self._listeners:
-                for machine in await run_in_threadpool(self._waiting):
-                    for event in self._listeners.get(machine, ()):
-                        event.set()
+                try:
+                    await self._look()
+                except CrowbarError as error:
+                    _LOG.error("orders cannot be looked for", error=str(error))
             await asyncio.sleep(_LOOK_EVERY)
+
+    async def _look(self) -> None:
+        for machine in await run_in_threadpool(self._waiting):
+            for event in self._listeners.get(machine, ()):
+                event.set()
 
 
 @dataclass

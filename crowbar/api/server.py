@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, ip_address
 from pathlib import Path
@@ -17,13 +17,14 @@ import uvicorn
 
 from crowbar.api.app import make_app
 from crowbar.api.desk import Desk
-from crowbar.errors import EnvironmentFault
+from crowbar.errors import CrowbarError, EnvironmentFault
 from crowbar.provision.dnsmasq import DhcpConfig, DhcpHost, DhcpMode, Dnsmasq
 from crowbar.store.machine_model import MachineEvent, Network
 from crowbar.store.store import Store
 
 ADMIN = "admin"
 PORT = 8091
+_FOLLOW_EVERY = 0.5  # seconds
 _BACKLOG = 2048  # connections that wait to be taken: a whole rack may come at once
 _LOG = structlog.get_logger()
 
@@ -106,13 +107,20 @@ def dhcp(store: Store, config: DhcpConfig, folder: Path) -> Iterator[Dnsmasq]:
 
 
 def _follow(store: Store, dnsmasq: Dnsmasq, over: threading.Event) -> None:
-    told = known_hosts(store)
-    while not over.wait(0.5):
-        with suppress(EnvironmentFault):  # a database that is away comes back
+    """Until ``over``, whatever comes between: a database that is away comes back, and a network can be mended."""
+    told: list[DhcpHost] | None = None
+    trouble = ""
+    while not over.wait(_FOLLOW_EVERY):
+        try:
             wanted = known_hosts(store)
             if wanted != told:
                 dnsmasq.set_hosts(wanted)
                 told = wanted
+            trouble = ""
+        except CrowbarError as error:
+            if str(error) != trouble:  # said once, not twice a second
+                trouble = str(error)
+                _LOG.error("DHCP does not follow the store", error=trouble)
 
 
 @contextmanager
