@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -14,12 +15,17 @@ from crowbar.api import agents, boots
 from crowbar.api.desk import Desk
 from crowbar.errors import CrowbarError
 
+# Answers are made of short questions to the database, and parsing: more threads only wait for each other, and hold up
+# the one that reads and writes for all.
+_THREADS = 6
+
 
 def make_app(desk: Desk) -> FastAPI:
     """The application of one admin node."""
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
+        current_default_thread_limiter().total_tokens = _THREADS
         watching = asyncio.create_task(desk.bell.watch())
         try:
             yield
@@ -37,7 +43,8 @@ def make_app(desk: Desk) -> FastAPI:
     async def told(_request: Request, error: Exception) -> JSONResponse:
         status = error.status_code if isinstance(error, HTTPException) else 500
         detail = error.detail if isinstance(error, HTTPException) else ""
-        return JSONResponse({"message": str(detail)}, status)
+        headers = error.headers if isinstance(error, HTTPException) else None
+        return JSONResponse({"message": str(detail)}, status, headers)
 
     @app.exception_handler(CrowbarError)
     async def failed(_request: Request, error: Exception) -> JSONResponse:

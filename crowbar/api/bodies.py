@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -14,6 +15,8 @@ from crowbar_inventory.identity import read_identity
 
 SMALL = 64 << 10  # bytes; all but the inventory
 INVENTORY = 8 << 20
+BODY_WITHIN = 30.0  # seconds
+_HANG_UP = {"Connection": "close"}  # the rest of the body is not waited for
 _RAW_NAMES = 64
 _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 
@@ -80,16 +83,28 @@ class ReportBody(_Body):
 
 
 async def read(request: Request, model: type[Model], limit: int = SMALL) -> Model:
-    """The request's body as ``model``. Answers 413 for more than ``limit`` bytes, 400 for anything else than JSON."""
+    """The request's body as ``model``.
+
+    Answers 413 for more than ``limit`` bytes, 408 for one that is not there in time, 400 for anything else than JSON.
+    """
+    try:
+        async with asyncio.timeout(BODY_WITHIN):
+            data = await _received(request, limit)
+    except TimeoutError as error:
+        raise HTTPException(408, f"The body was not there within {BODY_WITHIN:g} seconds.", _HANG_UP) from error
+    try:
+        return model.model_validate_json(data)
+    except ValidationError as error:
+        raise HTTPException(400, _first_faults(error)) from error
+
+
+async def _received(request: Request, limit: int) -> bytes:
     data = bytearray()
     async for block in request.stream():
         data += block
         if len(data) > limit:
-            raise HTTPException(413, f"The body is larger than {limit} bytes.")
-    try:
-        return model.model_validate_json(bytes(data))
-    except ValidationError as error:
-        raise HTTPException(400, _first_faults(error)) from error
+            raise HTTPException(413, f"The body is larger than {limit} bytes.", _HANG_UP)
+    return bytes(data)
 
 
 def _first_faults(error: ValidationError) -> str:

@@ -16,6 +16,7 @@ import structlog
 import uvicorn
 
 from crowbar.api.app import make_app
+from crowbar.api.connection import LARGEST_HEAD, Connection
 from crowbar.api.desk import Desk
 from crowbar.errors import CrowbarError, EnvironmentFault
 from crowbar.provision.dnsmasq import DhcpConfig, DhcpHost, DhcpMode, Dnsmasq
@@ -147,6 +148,8 @@ def serve_http(desk: Desk, listener: socket.socket, answering: Callable[[], obje
     """Answer machines until SIGTERM or Ctrl-C. ``answering`` is called once they are answered."""
     config = uvicorn.Config(
         make_app(desk),
+        http=Connection,
+        h11_max_incomplete_event_size=LARGEST_HEAD,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -185,6 +185,7 @@ def test_the_machines_loop_begins_when_machines_are_answered(tmp_path: Path) -> 
 def test_the_unit_names_this_program_and_this_state(cli: Cli) -> None:
     unit = cli.ok("serve", "--print-unit")
     assert f"ExecStart={Path(sys.executable).with_name('crowbar')} serve\n" in unit
+    assert "LimitNOFILE=65536\n" in unit
     assert f"ReadWritePaths={cli.state.root}\n" in unit
     assert "@" not in re.sub(r"@system-service", "", unit)
     assert cli("--state-dir", "/srv/my state", "serve", "--print-unit").exit_code == 2
