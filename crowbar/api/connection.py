@@ -29,5 +29,5 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def _hang_up(self) -> None:
-        if self.cycle is None:  # no request has come whole
+        if not self.cycle:  # no request has come whole
             self.transport.close()
