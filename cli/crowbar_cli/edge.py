@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from crowbar.errors import CrowbarError, EnvironmentFault
-from crowbar_cli.output import show_json
+from crowbar_cli.output import note, show_json
 
 INTERRUPTED = 130
 _HOST_ERRNOS = {
@@ -68,7 +68,7 @@ def _host_fault(error: OSError) -> EnvironmentFault:
 
 
 def _tell(error: CrowbarError, *, json: bool) -> int:
-    click.echo(f"crowbar: {error}", err=True)
+    note(f"crowbar: {error}")  # it may quote what a machine said
     if json:
         show_json(
             {

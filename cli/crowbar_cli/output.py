@@ -33,12 +33,18 @@ def as_plain(value: Any) -> Any:
 
 def show_json(value: Any) -> None:
     """Print one JSON document on standard output."""
-    click.echo(json.dumps(as_plain(value), indent=2, ensure_ascii=False))
+    click.echo(json_text(value, indent=2))
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """``value`` as JSON; what would not be printed as itself stands in it as its number."""
+    text = json.dumps(as_plain(value), indent=indent, ensure_ascii=False)
+    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Columns under headers, each as wide as its widest cell; the last is not padded."""
-    cells = [[str(cell).replace("\n", " ") for cell in row] for row in rows]
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [list(headers), *cells]) for column in range(len(headers))]
     lines = [[header.upper() for header in headers], *cells]
     return "\n".join(
@@ -61,7 +67,17 @@ def show(
 def note(text: str) -> None:
     """Tell a person something, on standard error: it never mixes with what a program reads."""
     if text:
-        click.echo(text, err=True)
+        click.echo(printable_lines(text), err=True)
+
+
+def printable(text: str) -> str:
+    """Without what could move the cursor, colour the terminal or name its window: a machine may have said it."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def printable_lines(text: str) -> str:
+    """The same of several lines."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def seconds(value: float) -> str:

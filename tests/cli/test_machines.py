@@ -228,6 +228,23 @@ def test_strangers_are_what_dhcp_heard_of_no_machine(machines: Cli) -> None:
 
 
 class TestListing:
+    def test_what_a_machine_says_cannot_steer_the_terminal(self, machines: Cli) -> None:
+        bad = "no disk \x1b]0;x\x07\x9b2J\r\nbye"
+        put(machines, "bmc-b1", NodeState.DISCOVERED, last_words=bad)
+        with machines.context() as context:
+            context.store.machines.set_health("bmc-b1", Health.PROBLEM, bad)
+            context.store.machine_events.append([MachineEvent("bmc-b1", now(), "agent.order", "agent", bad)])
+        for words in (("list",), ("show", "bmc-b1", "--timeline")):
+            shown = machines.ok("machines", *words)
+            assert "no disk  ]0;x" in shown
+            assert all(char.isprintable() or char == "\n" for char in shown)
+            as_json = machines.ok("machines", *words, "--output", "json")
+            assert all(char.isprintable() or char == "\n" for char in as_json)
+            assert json.dumps(bad)[1:-1] in as_json
+        refused = machines("machines", "install", "bmc-b1")  # it quotes what the machine said
+        assert "]0;x" in refused.stderr
+        assert all(char.isprintable() or char == "\n" for char in refused.stderr)
+
     def test_filters(self, machines: Cli) -> None:
         put(machines, "bmc-b1", NodeState.DISCOVERED, group="left")
         with machines.context() as context:

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from crowbar.store.columns import now
+from crowbar.store.model import Event
+
 from .conftest import Cli
 
 
@@ -101,6 +104,17 @@ def test_logs(deployed: Cli) -> None:
     unknown = deployed("logs", "--step", "maker/king@n1")
     assert unknown.exit_code == 2
     assert "maker/maker-ring@n1" in unknown.stderr
+
+
+def test_logs_cannot_steer_the_terminal(deployed: Cli) -> None:
+    with deployed.context() as context:
+        last = context.store.deployments.last()
+        assert last is not None
+        context.store.events.append([Event(last.id, None, now(), "node.quarantined", "gone \x1b]0;x\x07\x9b2J\nbye")])
+    for words in ((), ("--output", "json")):
+        shown = deployed.ok("logs", *words)
+        assert "]0;x" in shown
+        assert all(char.isprintable() or char == "\n" for char in shown)
 
 
 def test_logs_as_json_are_one_object_a_line(deployed: Cli) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from crowbar_cli.options import Settings, common
-from crowbar_cli.output import as_plain
+from crowbar_cli.output import as_plain, json_text
 from crowbar_cli.session import opened
 
 
@@ -25,8 +25,6 @@ def logs(settings: Settings, number: int | None, key: str | None, follow: bool) 
               crowbar logs --follow
     Next:     crowbar deploy --resume, when what failed is mended
     """
-    import json
-
     from crowbar.services.logs import deployment, read
 
     with opened(settings) as context:
@@ -34,7 +32,7 @@ def logs(settings: Settings, number: int | None, key: str | None, follow: bool) 
         for event in read(context, number, key=key, follow=follow):
             where = keys.get(event.step or 0, "")
             if settings.json:
-                click.echo(json.dumps({"step_key": where, **as_plain(event)}, ensure_ascii=False))
+                click.echo(json_text({"step_key": where, **as_plain(event)}))
             else:
                 click.echo(
                     f"{event.at:%H:%M:%S} {event.kind:<16} {where}{': ' if where else ''}{_clean(event.message)}"

@@ -9,7 +9,7 @@ import click
 
 from crowbar_cli.interrupt import terminable
 from crowbar_cli.options import Settings, common
-from crowbar_cli.output import seconds, show_json
+from crowbar_cli.output import printable, seconds, show_json
 from crowbar_cli.session import opened
 
 if TYPE_CHECKING:
@@ -76,4 +76,6 @@ def cloud_access(context: Context) -> CloudAccess:
 
 def _tell(settings: Settings, check: Check) -> None:
     # While it runs, a person reads along; in JSON all is in the report at the end.
-    click.echo(f"{check.name:<16} {check.status:<8} {seconds(check.seconds):>8}  {check.detail}", err=settings.json)
+    click.echo(
+        f"{check.name:<16} {check.status:<8} {seconds(check.seconds):>8}  {printable(check.detail)}", err=settings.json
+    )

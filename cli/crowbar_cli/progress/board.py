@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ class Board:
     def step(self, row: StepRow) -> None:
         """A step began or ended."""
         with self._lock:
-            self._rows[row.key] = row
+            self._rows[row.key] = replace(row, error="\n".join(map(printable, row.error.splitlines())))
 
     def line(self, key: str, text: str) -> None:
         """A running step printed a line; the text comes from a node and is not trusted."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from crowbar_cli.options import Settings
+from crowbar_cli.output import printable_lines
 
 if TYPE_CHECKING:
     from crowbar_cli.progress.live import LiveWatcher
@@ -27,4 +28,4 @@ def open_watcher(settings: Settings) -> LiveWatcher | PlainWatcher:
             return LiveWatcher(console)
     from crowbar_cli.progress.plain import PlainWatcher
 
-    return PlainWatcher(lambda text: click.echo(text, err=settings.json))
+    return PlainWatcher(lambda text: click.echo(printable_lines(text), err=settings.json))
