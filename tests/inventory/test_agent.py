@@ -7,6 +7,7 @@ import errno
 import json
 import stat
 import sys
+import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +69,45 @@ def _agent(url: str, played: dict[str, Any], state: Path) -> tuple[Agent, Told]:
 def _steps(one: Agent, count: int) -> None:
     for _ in range(count):
         one.step()
+
+
+def test_an_order_that_works_in_silence_gives_signs_of_life_until_it_ends(
+    admin: AdminNode, played: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/v1/agent/orders/5"
+
+    def work(_agent: Agent, _params: object, report: agent.Report) -> str:
+        report(92, "growing the last partition")
+        deadline = time.monotonic() + 20
+        while len(admin.bodies(path)) < 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return "done"
+
+    monkeypatch.setattr(agent, "_ALIVE_EVERY", 0.05)
+    monkeypatch.setitem(agent._ORDERS, "wipe", work)
+    # An admin node that answers one of them badly does not end them.
+    admin.answers[path] = deque([(200, {}), (503, {}), (404, {"message": "cancelled"}), (200, {})])
+    one, told = _agent(admin.url, played, tmp_path)
+    one.obey({"id": 5, "kind": "wipe", "params": {}})
+    time.sleep(0.2)
+    *running, last = admin.bodies(path)
+    assert len(running) >= 4
+    assert {(body["status"], body["progress"], body["message"]) for body in running} == {
+        ("running", 92, "growing the last partition")
+    }
+    assert (last["status"], last["message"]) == ("succeeded", "done")
+    assert len([line for line in told if "growing" in line]) == 1
+
+
+def test_who_reports_gives_no_signs_of_life_besides(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[int] = []
+    monkeypatch.setattr(agent, "_REPORT_EVERY", 0.0)
+    monkeypatch.setattr(agent, "_ALIVE_EVERY", 5.0)
+    with agent.Reporting(lambda progress, _: said.append(progress), lambda _: None) as report:
+        for progress in range(1, 20):
+            report(progress, "on")
+            time.sleep(0.005)
+    assert said == list(range(1, 20))
 
 
 def test_one_file_of_the_standard_library_alone() -> None:

@@ -44,6 +44,7 @@ _BACK_OFF = 30.0  # seconds at most between two tries
 _SAY_AGAIN = 10.0
 _INTERVAL = 300.0  # and between two questions whether we are approved
 _REPORT_EVERY = 2.0
+_ALIVE_EVERY = 30.0  # at most, however long a program works in silence: the admin node takes silence for death
 _DISCARD, _ZERO_OUT, _REREAD = 0x1277, 0x127F, 0x125F  # ioctls of linux/fs.h
 _ID = r"[\w-]{1,64}"
 _ADDRESS = r"[0-9a-fA-F.:]{2,45}"
@@ -809,6 +810,42 @@ def leave(kind: str) -> None:
 # The agent itself.
 
 
+class Reporting:
+    """Tells how an order goes: not too often, and again where there is nothing new for long."""
+
+    def __init__(self, tell: Report, say: Callable[[str], None]) -> None:
+        self._tell, self._say = tell, say
+        self._told = time.monotonic() - _REPORT_EVERY
+        self._last = 0, "at work"
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._live, name="alive", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Before the order's end is told: after that, nothing may say that it still runs.
+        self._over.set()
+        self._thread.join()
+
+    def __call__(self, progress: int, message: str) -> None:
+        """Tell that the order is so far, unless something was told just now."""
+        self._last = progress, message
+        if progress == 0 or time.monotonic() - self._told >= _REPORT_EVERY:
+            self._told = time.monotonic()
+            self._say(message)
+            self._tell(progress, message)
+
+    def _live(self) -> None:
+        while not self._over.wait(max(self._told + _ALIVE_EVERY - time.monotonic(), 0.01)):
+            if time.monotonic() - self._told >= _ALIVE_EVERY:
+                self._told = time.monotonic()
+                # That the order is withdrawn, or the session over, ends the work when it reports next itself.
+                with contextlib.suppress(OrderError, SessionOverError):
+                    self._tell(*self._last)
+
+
 class Agent:
     """Registers, tells its inventory, does orders, for ever."""
 
@@ -924,18 +961,15 @@ class Agent:
     def obey(self, order: Mapping[str, Any]) -> None:
         """Do one order, and tell how it ended until that is heard. Raises SessionOverError."""
         path = f"/v1/agent/orders/{line({'id': str(order.get('id'))}, 'id', _ID)}"
-        kind, told = text(order, "kind", 64), time.monotonic() - _REPORT_EVERY
+        kind = text(order, "kind", 64)
 
-        def report(progress: int, message: str) -> None:
-            nonlocal told
-            if progress == 0 or time.monotonic() - told >= _REPORT_EVERY:
-                told = time.monotonic()
-                self.say(f"{kind}: {message}")
-                with contextlib.suppress(UnreachableError):  # it will be told next time
-                    self._tell(path, "running", progress, message, 5.0)
+        def running(progress: int, message: str) -> None:
+            with contextlib.suppress(UnreachableError):  # it will be told next time
+                self._tell(path, "running", progress, message, 5.0)
 
         self.say(f"ordered to {kind}")
-        status, message = self._do(kind, order.get("params"), report)
+        with Reporting(running, lambda message: self.say(f"{kind}: {message}")) as report:
+            status, message = self._do(kind, order.get("params"), report)
         self.say(f"{kind} {status}: {message}")
         while True:
             try:
