@@ -25,6 +25,7 @@ from crowbar.engine.watch import Watcher
 from crowbar.errors import CrowbarError, NodeError
 from crowbar.store.deployments import StepDraft
 from crowbar.store.model import (
+    RUNNING_STATES,
     Applied,
     Deployment,
     DeploymentStatus,
@@ -296,9 +297,10 @@ class Run:
         return self._board.status[key] is StepStatus.FAILED
 
     def _set_state(self, name: str, state: NodeState, health: Health, error: str = "") -> None:
-        """An operator's maintenance is not ended by a deployment."""
+        """An operator's maintenance is not ended by a deployment; nor is a reset or an installation begun meanwhile."""
         kept = self._nodes[name].health
-        self._store.nodes.set_state(name, state, kept if kept is Health.MAINTENANCE else health, error)
+        health = kept if kept is Health.MAINTENANCE else health
+        self._store.nodes.set_state(name, state, health, error, expected=RUNNING_STATES)
 
     def _show(self, row: StepRow) -> None:
         self._rows[row.key] = row

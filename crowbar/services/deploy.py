@@ -21,7 +21,7 @@ from crowbar.errors import Fault, InputError
 from crowbar.services.context import Context
 from crowbar.services.lock import deployment_lock
 from crowbar.services.wanted import choices_made, deployed, merged
-from crowbar.store.model import Deployment, Proposal, StepKind
+from crowbar.store.model import RUNNING_STATES, Deployment, NodeKind, Proposal, StepKind
 
 
 def make_plan(context: Context, proposals: Sequence[WantedProposal] = (), *, force: bool = False) -> Plan:
@@ -35,6 +35,7 @@ def make_plan(context: Context, proposals: Sequence[WantedProposal] = (), *, for
 def _plan(context: Context, proposals: Mapping[str, WantedProposal], *, force: bool) -> Plan:
     wanted = deployed(context, proposals)
     _refuse_unknown_nodes(wanted)
+    _refuse_machines_without_system(context, wanted)
     published = catalog_variables.published(context.catalog, wanted)
     return planning.make_plan(
         context.catalog,
@@ -61,6 +62,26 @@ def _refuse_unknown_nodes(wanted: Deployed) -> None:
     if faults:
         raise InputError(
             "Proposals name nodes that are not known.", faults=faults, hint="crowbar proposals edit, or delete."
+        )
+
+
+def _refuse_machines_without_system(context: Context, wanted: Deployed) -> None:
+    """A machine that is being discovered or installed can be given roles, and gets them when it is installed."""
+    named: dict[str, list[str]] = {}
+    for proposal in wanted.proposals.values():
+        for role, nodes in proposal.elements.items():
+            for node in nodes:
+                named.setdefault(node, []).append(role)
+    faults = [
+        Fault(f"node {node.name}", f"is {node.state}: it cannot be given {', '.join(named[node.name])} yet")
+        for node in context.store.nodes.list()
+        if node.name in named and node.kind is NodeKind.MACHINE and node.state not in RUNNING_STATES
+    ]
+    if faults:
+        raise InputError(
+            "Proposals name machines that are not installed.",
+            faults=faults,
+            hint="Wait until they are: crowbar machines list; or take them out: crowbar proposals edit.",
         )
 
 

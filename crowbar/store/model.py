@@ -35,6 +35,10 @@ class NodeState(StrEnum):
     DELETING = "deleting"
 
 
+# A node in one of these has a system of its own that can be deployed to.
+RUNNING_STATES = frozenset({NodeState.INSTALLED, NodeState.READYING, NodeState.READY})
+
+
 class NodeKind(StrEnum):
     """How a node came to be, and so how it is reached: by SSH, or as this host itself."""
 

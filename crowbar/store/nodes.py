@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, or_, select, union_all, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, insert, or_, select, union_all, update
 
 from crowbar.errors import Fault, InputError
 from crowbar.store import tables as t
@@ -51,9 +51,23 @@ class Nodes:
         with self._database.write() as connection:
             connection.execute(delete(t.nodes).where(t.nodes.c.name == name))
 
-    def set_state(self, name: str, state: NodeState, health: Health, last_error: str = "") -> None:
-        """Record where the node stands and what is wrong with it."""
-        self._update(name, state=state.value, health=health.value, last_error=last_error)
+    def set_state(
+        self,
+        name: str,
+        state: NodeState,
+        health: Health,
+        last_error: str = "",
+        *,
+        expected: Collection[NodeState] = tuple(NodeState),
+    ) -> bool:
+        """Record where the node stands and what is wrong with it.
+
+        False, and nothing is written, if it stands in none of the ``expected`` states.
+        """
+        values = {"state": state.value, "health": health.value, "last_error": last_error}
+        here = and_(t.nodes.c.name == name, t.nodes.c.state.in_([one.value for one in expected]))
+        with self._database.write() as connection:
+            return connection.execute(update(t.nodes).where(here).values(values)).rowcount > 0
 
     def set_facts(self, name: str, facts: Mapping[str, Any]) -> None:
         """Replace what is known that the node can do."""

@@ -158,6 +158,20 @@ def test_a_node_in_maintenance_stays_in_it(cloud: Cloud) -> None:
     assert node.health is Health.MAINTENANCE
 
 
+@pytest.mark.parametrize("state", [NodeState.RESET, NodeState.INSTALLING])
+def test_what_becomes_of_a_machine_meanwhile_is_not_overwritten(cloud: Cloud, state: NodeState) -> None:
+    def taken(key: str) -> None:
+        if key == "swift/ring@n1":
+            cloud.store.nodes.set_state("n1", state, Health.OK, "reinstall was asked for")
+
+    cloud.applier.on_start = taken
+    cloud.applier.failing = {"swift/storage@n1": "disk full"}
+    cloud.deploy()
+    node = cloud.store.nodes.get("n1")
+    assert node is not None
+    assert (node.state, node.health, node.last_error) == (state, Health.OK, "reinstall was asked for")
+
+
 def test_after_a_defect_no_deployment_counts_as_running(cloud: Cloud) -> None:
     def fail(key: str) -> None:
         raise ZeroDivisionError(key)

@@ -10,12 +10,11 @@ from crowbar.errors import Fault, InputError
 from crowbar.services.machines.control import OPERATOR
 from crowbar.store.columns import now
 from crowbar.store.machine_model import MachineEvent, MachineView, OrderKind, Target
-from crowbar.store.model import Health, NodeState
+from crowbar.store.model import RUNNING_STATES, Health, NodeState
 from crowbar.store.store import Store
 
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_INSTALLED = (NodeState.INSTALLED, NodeState.READYING, NodeState.READY)
 _WITH_AGENT = (NodeState.DISCOVERED, NodeState.HARDWARE_INSTALLED)
 
 
@@ -38,7 +37,7 @@ def allocate(store: Store, names: Sequence[str], *, allocated: bool = True) -> N
 def not_installed(store: Store, names: Sequence[str]) -> list[str]:
     """Those of the machines that run no system of their own yet."""
     views = _check(store, names, lambda _view: "")
-    return [view.machine.name for view in views if view.state not in _INSTALLED]
+    return [view.machine.name for view in views if view.state not in RUNNING_STATES]
 
 
 def check_install(store: Store, names: Sequence[str]) -> None:
@@ -73,6 +72,7 @@ def reset(store: Store, names: Sequence[str], *, reinstall: bool = False) -> Non
         reason = "reinstall was asked for" if reinstall else "reset was asked for"
         store.machines.move(name, NodeState.RESET, actor=OPERATOR, reason=reason)
         store.machines.set_health(name, Health.OK, actor=OPERATOR)
+        store.applied.forget_node(name)  # the next deployment does not take for applied what is wiped
 
 
 def inspect(store: Store, names: Sequence[str]) -> None:
@@ -119,6 +119,7 @@ def delete(store: Store, names: Sequence[str]) -> None:
     _check(store, names, lambda _view: "")
     for name in names:
         store.machines.delete(name)
+        store.applied.forget_node(name)  # another machine of that name has nothing of it
 
 
 def _check(store: Store, names: Sequence[str], why_not: Callable[[MachineView], str]) -> list[MachineView]:
@@ -141,7 +142,7 @@ def _check(store: Store, names: Sequence[str], why_not: Callable[[MachineView], 
 
 
 def _why_no_install(view: MachineView) -> str:
-    if view.state in _INSTALLED:
+    if view.state in RUNNING_STATES:
         return f"is {view.state} already; `crowbar machines reinstall` installs it anew"
     if view.health is Health.PROBLEM:
         return f"has a problem: {view.last_error}"
