@@ -58,6 +58,7 @@ class MachineView:
     hardware: Hardware | None
     inspected: datetime | None
     since: datetime | None = None  # when it came into its state
+    registered: datetime | None = None  # when an agent of it was last let in
 
 
 class OrderKind(StrEnum):

@@ -121,4 +121,5 @@ def view(row: RowMapping, macs: Iterable[str], aliases: Iterable[str]) -> Machin
         hardware=None if row["facts"] is None else from_data(row["facts"]),
         inspected=inspected,
         since=row["since"],
+        registered=row["registered"],
     )

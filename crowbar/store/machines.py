@@ -6,12 +6,24 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, insert, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    delete,
+    func,
+    insert,
+    null,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
 from crowbar.errors import Fault, InputError
 from crowbar.store import machine_tables as m
 from crowbar.store import tables as t
-from crowbar.store.columns import clean, now, shorten
+from crowbar.store.columns import UtcTime, clean, now, shorten
 from crowbar.store.database import Database, insert_if_missing
 from crowbar.store.database import insert as insert_for
 from crowbar.store.machine_events import append_events, forget_events
@@ -79,9 +91,9 @@ class Machines:
         """
         return self._views(None, hardware=hardware)
 
-    def view(self, name: str) -> MachineView | None:
-        """The machine of that name or alias with its newest hardware, or None."""
-        found = self._views(_means(name))
+    def view(self, name: str, *, hardware: bool = True) -> MachineView | None:
+        """The machine of that name or alias with its newest hardware (or without, as in `list`), or None."""
+        found = self._views(_means(name), hardware=hardware)
         return found[0] if found else None
 
     def delete(self, name: str) -> bool:
@@ -213,9 +225,11 @@ class Machines:
         is_newest = (h.c.machine == m.machines.c.name) & (
             h.c.revision == newest.correlate(m.machines).scalar_subquery()
         )
+        let_in = select(func.max(m.boots.c.used)).where(m.boots.c.machine == m.machines.c.name)
+        registered = type_coerce(let_in.correlate(m.machines).scalar_subquery(), UtcTime).label("registered")
         of_node = (t.nodes.c.addresses, t.nodes.c.state, t.nodes.c.health, t.nodes.c.last_error)
         query = (
-            select(m.machines, *of_node, h.c.taken, h.c.facts if hardware else null().label("facts"))
+            select(m.machines, *of_node, registered, h.c.taken, h.c.facts if hardware else null().label("facts"))
             .join(t.nodes, t.nodes.c.name == m.machines.c.name)
             .outerjoin(h, is_newest)
             .order_by(m.machines.c.name)

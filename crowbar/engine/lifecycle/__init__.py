@@ -2,10 +2,12 @@
 
 from crowbar.engine.lifecycle.action import SETTLED, Action, ActionKind
 from crowbar.engine.lifecycle.decide import decide
+from crowbar.engine.lifecycle.health import AT_BMC
 from crowbar.engine.lifecycle.patience import Patience
 from crowbar.engine.lifecycle.table import TABLE, Move, Mover, StateRule, may, moves, overdue
 
 __all__ = [
+    "AT_BMC",
     "SETTLED",
     "TABLE",
     "Action",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from crowbar.engine.lifecycle.action import Action, ActionKind
-from crowbar.engine.lifecycle.health import has_problem_of_its_own, mark
+from crowbar.engine.lifecycle.health import AT_BMC, has_problem_of_its_own, mark
 from crowbar.engine.lifecycle.patience import Patience
 from crowbar.engine.lifecycle.situation import Situation, is_open
 from crowbar.store.machine_model import MachineView, Order, OrderKind, OrderStatus
@@ -18,6 +18,7 @@ from crowbar.store.model import Health, NodeState
 from crowbar_inventory.bmc.model import BootDevice
 
 _ORDINARY = Patience()
+_BY_BMC = (ActionKind.DISCOVER, ActionKind.BOOT_DISK)
 
 
 def decide(view: MachineView, order: Order | None, now: datetime, patience: Patience = _ORDINARY) -> Action:
@@ -25,7 +26,14 @@ def decide(view: MachineView, order: Order | None, now: datetime, patience: Pati
     if view.health is Health.MAINTENANCE:
         return _nothing("It is in maintenance.")
     situation = Situation(view, order, now, patience)
-    return mark(situation) or _BY_STATE[view.state](situation)
+    return mark(situation) or _past_its_bmc(situation, _BY_STATE[view.state](situation))
+
+
+def _past_its_bmc(it: Situation, action: Action) -> Action:
+    """The action. A BMC that failed is no problem any more of a machine that goes on without: somebody booted it."""
+    if not it.view.last_error.startswith(AT_BMC) or action.kind in _BY_BMC:
+        return action
+    return Action(ActionKind.MARK_HEALTH, "It does not need its BMC now.", health=Health.OK)
 
 
 def _reset(it: Situation) -> Action:
@@ -46,7 +54,7 @@ def _discovering(it: Situation) -> Action:
     # An agent sends its inventory unasked. One that did not is asked.
     if it.order is not None and (is_open(it.order) or it.failed_just_now(it.order)):
         return _nothing("Its agent was asked for the inventory.")
-    if not it.past(it.view.since, it.patience.inspect):
+    if not it.past(it.registered, it.patience.inspect):
         return _nothing("Its agent is about to send the inventory.")
     return Action(ActionKind.GIVE_INSPECT, "Its agent is there, and sent no inventory.")
 

@@ -9,10 +9,11 @@ from crowbar.store.machine_model import OrderStatus
 from crowbar.store.model import Health, NodeState
 from crowbar_inventory.bmc.model import Power
 
-# By these beginnings a problem that was found here is known again, and only such a one is ever lifted here.
+# By these beginnings a problem is known again. Only those that were found here are lifted here.
 _SILENT = "No sign of life"
 _FAILED = "The order to"
 _NO_DISK = "No disk was chosen"
+AT_BMC = "The BMC of"  # did not do what it was told: found by whoever told it
 _MESSAGE = 1000  # characters: the whole must fit into a last error, or it would never be what was marked
 Standing = tuple[Health, str]  # and the last error
 _FINE: Standing = (Health.OK, "")
@@ -54,11 +55,12 @@ def _disk(situation: Situation) -> Standing | None:
 
 
 def _silence(situation: Situation) -> Standing:
-    view, last = situation.view, situation.last_sign
+    view, last, times = situation.view, situation.last_sign, situation.patience.silence
     switched_off = view.state is NodeState.DISCOVERED and view.machine.power is Power.OFF
-    if last is None or switched_off or (health := overdue(view.state, last, situation.now)) is Health.OK:
+    if last is None or switched_off or (health := overdue(view.state, last, situation.now, times)) is Health.OK:
         return _FINE
     # Without the time that has gone by: a text that changed with every look would be a new event each time.
     words = view.machine.last_words or "nothing was ever heard of its agent"
-    by_hand = "" if view.machine.bmc else " (Crowbar knows no BMC of it: it has to be started by hand.)"
-    return health, f"{_SILENT} since {last:%Y-%m-%d %H:%M:%S} UTC; before: {words}{by_hand}"
+    by_console = f"Its console may tell why: crowbar machines console {view.machine.name}"
+    what_next = by_console if view.machine.bmc else "Crowbar knows no BMC of it: it has to be started by hand."
+    return health, f"{_SILENT} since {last:%Y-%m-%d %H:%M:%S} UTC; before: {words}. {what_next}"

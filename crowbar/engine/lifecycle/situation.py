@@ -52,6 +52,11 @@ class Situation:
         return _at_or_after(self.view.inspected, self.view.since)
 
     @property
+    def registered(self) -> datetime | None:
+        """The moment from which on its agent has had time to send an inventory."""
+        return _latest(self.view.since, self.view.registered)
+
+    @property
     def heard(self) -> bool:
         """Whether its agent was heard in the machine's state."""
         return _at_or_after(self.machine.last_seen, self.view.since)

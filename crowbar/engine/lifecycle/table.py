@@ -129,13 +129,13 @@ def may(from_: NodeState, to: NodeState) -> bool:
     return any(move.to is to for move in moves(from_))
 
 
-def overdue(state: NodeState, since: datetime, now: datetime) -> Health:
+def overdue(state: NodeState, since: datetime, now: datetime, times: float = 1) -> Health:
     """What silence means: ``since`` is the last sign of life, or when the machine came into the state if that is later.
 
-    A clock that was set back makes nobody overdue.
+    It is borne ``times`` as long as the table says. A clock that was set back makes nobody overdue.
     """
     rule = TABLE[state]
-    silent = (now - since).total_seconds()
+    silent = (now - since).total_seconds() / times
     if rule.problem is not None and silent > rule.problem:
         return Health.PROBLEM
     if rule.delayed is not None and silent > rule.delayed:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from typing import Any
 
@@ -11,22 +13,26 @@ import structlog
 
 from crowbar.apply.facts import gather_facts
 from crowbar.apply.ssh import SshTransport
-from crowbar.engine.lifecycle import Action, ActionKind
+from crowbar.engine.lifecycle import AT_BMC, Action, ActionKind
 from crowbar.errors import CrowbarError, EnvironmentFault, NodeError
 from crowbar.services.machines.access import AdminKey
-from crowbar.services.machines.control import Controlled, controlled
+from crowbar.services.machines.control import BmcPatience, Controlled, controlled
 from crowbar.services.machines.images import DiskImages, order_of
+from crowbar.services.machines.pauses import Pauses
 from crowbar.store.machine_model import MachineView, OrderKind
-from crowbar.store.model import Health
+from crowbar.store.model import Health, Node
 from crowbar.store.store import Store
-from crowbar_inventory.bmc.model import BootDevice, Power, PowerAction
+from crowbar_inventory.bmc.model import BmcRefusedError, BootDevice, Power, PowerAction
+from crowbar_inventory.bmc.retry import Patience
 
 ACTOR = "crowbar"
 ADMIN = "admin"
 DOMAIN = "crowbar.internal"
 _LOG = structlog.get_logger()
 _SSH_PATIENCE = 1.0  # seconds: it is asked again in the next round
-_AT_BMC = "Its BMC"  # by this beginning a problem of ours is known again
+_CANNOT_INSTALL = "It cannot be installed now"  # by this beginning a problem of ours is known again
+# What may pass is tried again in a later round, when its turn comes: a thread that waits holds up others.
+_OF_ROUNDS = BmcPatience(answer=10, again=Patience(total=5))
 
 
 @dataclass(frozen=True)
@@ -36,9 +42,14 @@ class Actor:
     store: Store
     images: DiskImages
     key: AdminKey
+    bmc: BmcPatience = _OF_ROUNDS
+    pauses: Pauses = field(default_factory=Pauses)
 
-    def do(self, view: MachineView, action: Action) -> None:
-        """Do it. What fails at a BMC becomes the machine's health, and is tried again; it raises nothing for that."""
+    def do(self, view: MachineView, action: Action) -> bool:
+        """Do it, and tell whether it was done: what was not is for a later round.
+
+        What fails at a BMC, or before an order, becomes the machine's health; it raises nothing for that.
+        """
         name = view.machine.name
         match action.kind:
             case ActionKind.MOVE if action.to is not None:
@@ -46,40 +57,52 @@ class Actor:
             case ActionKind.MARK_HEALTH if action.health is not None:
                 self.store.machines.set_health(name, action.health, action.last_error)
             case ActionKind.DISCOVER:
-                self._boot(view, BootDevice.PXE)
+                return self._boot(view, BootDevice.PXE)
             case ActionKind.BOOT_DISK:
-                self._boot(view, BootDevice.DISK)
+                return self._boot(view, BootDevice.DISK)
             case ActionKind.GIVE_INSPECT:
                 self.store.orders.give(name, OrderKind.INSPECT, {})
             case ActionKind.GIVE_WIPE:
                 self.store.orders.give(name, OrderKind.WIPE, {"disks": [view.machine.install_disk]})
             case ActionKind.GIVE_INSTALL:
-                self._give_install(view)
+                return self._give_install(view)
             case ActionKind.AWAIT_SSH:
                 self._await_ssh(view, action)
             case ActionKind.FORGET:
                 self.store.machines.delete(name)
+                self.pauses.succeeded(name)
+        return True
 
-    def _boot(self, view: MachineView, device: BootDevice) -> None:
+    def _boot(self, view: MachineView, device: BootDevice) -> bool:
         name = view.machine.name
+        by = view.machine.bmc, self.store.bmc_credentials.get(name)
+        if not self.pauses.over(name, by):
+            return False
         try:
-            with controlled(self.store, name, actor=ACTOR) as bmc:
+            with controlled(self.store, name, actor=ACTOR, patience=self.bmc) as bmc:
                 bmc.set_boot_device(device)
                 _start(bmc)
         except CrowbarError as error:
-            self.store.machines.set_health(name, Health.PROBLEM, f"{_AT_BMC}: {error.message}")
-            return
+            self.pauses.failed(name, by, refused=isinstance(error.__cause__, BmcRefusedError))
+            self.store.machines.set_health(name, Health.PROBLEM, _at_bmc(name, error))
+            return False
+        self.pauses.succeeded(name)
         self.store.machines.boot_ordered(name, device)
-        if view.last_error.startswith(_AT_BMC):
+        if view.last_error.startswith(AT_BMC):
             self.store.machines.set_health(name, Health.OK)
+        return True
 
-    def _give_install(self, view: MachineView) -> None:
+    def _give_install(self, view: MachineView) -> bool:
+        name = view.machine.name
         try:
             params = self._install_params(view)
         except CrowbarError as error:
-            self.store.machines.set_health(view.machine.name, Health.PROBLEM, str(error))
-            return
-        self.store.orders.give(view.machine.name, OrderKind.INSTALL, params)
+            self.store.machines.set_health(name, Health.PROBLEM, f"{_CANNOT_INSTALL}. {error}")
+            return False
+        self.store.orders.give(name, OrderKind.INSTALL, params)
+        if view.last_error.startswith(_CANNOT_INSTALL):
+            self.store.machines.set_health(name, Health.OK)
+        return True
 
     def _install_params(self, view: MachineView) -> Mapping[str, Any]:
         """Raises CrowbarError if there is no image, or no address left."""
@@ -109,7 +132,7 @@ class Actor:
 
     def _await_ssh(self, view: MachineView, action: Action) -> None:
         node = self.store.nodes.get(view.machine.name)
-        if node is None or action.to is None:
+        if node is None or action.to is None or not _listens(node):
             return
         opened = replace(node, ssh_key=str(self.key.path))
         try:
@@ -121,6 +144,19 @@ class Actor:
         self.store.nodes.save(replace(opened, facts=facts))
         self.store.machines.move(node.name, action.to, actor=ACTOR, reason=action.reason, expected=view.state)
         self.store.machines.set_power(node.name, Power.ON, actor=ACTOR)
+
+
+def _at_bmc(name: str, error: CrowbarError) -> str:
+    """What is wrong at a BMC, with a beginning by which it is known again; and what next."""
+    what = str(error)
+    return what if what.startswith(AT_BMC) else f"{AT_BMC} {name}: {what}"
+
+
+def _listens(node: Node) -> bool:
+    """Whether anybody takes connections there: asked quickly, as most machines still boot when they are."""
+    with suppress(OSError), socket.create_connection((node.address, node.ssh_port), timeout=_SSH_PATIENCE):
+        return True
+    return False
 
 
 def _start(bmc: Controlled) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from crowbar.errors import InputError, NodeError
@@ -14,12 +14,23 @@ from crowbar.store.store import Store
 from crowbar_inventory.bmc.address import parse_address
 from crowbar_inventory.bmc.connect import connect
 from crowbar_inventory.bmc.model import Bmc, BmcError, BmcRefusedError, BootDevice, Power, PowerAction
-from crowbar_inventory.bmc.retry import persist
+from crowbar_inventory.bmc.retry import Patience, persist
 from crowbar_inventory.hardware import BootMode
 
 OPERATOR = "operator"
-POWER_WAIT = 30.0  # seconds for a power order to be carried out
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class BmcPatience:
+    """Seconds: for one answer, for a power order to be carried out; and how long what may pass is tried again."""
+
+    answer: float = 15
+    power: float = 30
+    again: Patience = field(default_factory=Patience)
+
+
+_ORDINARY = BmcPatience()
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,7 @@ class Controlled:
     machine: Machine
     bmc: Bmc
     actor: str
+    patience: BmcPatience = _ORDINARY
 
     def order(self, kind: str, what: str, action: Callable[[Bmc], Answer]) -> Answer:
         """Do it, with retries where those can help, and write down what came of it.
@@ -37,7 +49,7 @@ class Controlled:
         Raises NodeError with the machine's name and what the BMC said.
         """
         try:
-            answer = persist(lambda: action(self.bmc))
+            answer = persist(lambda: action(self.bmc), self.patience.again)
         except BmcError as error:
             self._event(kind, f"{what}: {error}")
             raise _translated(self.machine, what, error) from error
@@ -47,14 +59,15 @@ class Controlled:
     def power(self) -> Power:
         """Ask for the power, and remember it. Raises NodeError."""
         try:
-            power = persist(self.bmc.power)
+            power = persist(self.bmc.power, self.patience.again)
         except BmcError as error:
             raise _translated(self.machine, "power", error) from error
         self.store.machines.set_power(self.machine.name, power)
         return power
 
-    def set_power(self, action: PowerAction, *, wait: float = POWER_WAIT) -> Power:
+    def set_power(self, action: PowerAction) -> Power:
         """Order it, wait until it is so, and remember it. Raises NodeError."""
+        wait = self.patience.power
         power = self.order("bmc.power", f"power {action}", lambda bmc: bmc.set_power(action, wait=wait))
         self.store.machines.set_power(self.machine.name, power)
         return power
@@ -69,7 +82,9 @@ class Controlled:
 
 
 @contextmanager
-def controlled(store: Store, name: str, *, actor: str = OPERATOR) -> Iterator[Controlled]:
+def controlled(
+    store: Store, name: str, *, actor: str = OPERATOR, patience: BmcPatience = _ORDINARY
+) -> Iterator[Controlled]:
     """The BMC of the machine of that name or alias, logged in; logged out at the end.
 
     Raises InputError for a machine that is not known or has no BMC, NodeError where the BMC does not let us in.
@@ -82,11 +97,12 @@ def controlled(store: Store, name: str, *, actor: str = OPERATOR) -> Iterator[Co
             hint=f"crowbar machines discover --bmc ipmi://ADDRESS --name {machine.name}",
         )
     try:
-        bmc = persist(lambda: connect(parse_address(machine.bmc), credential))
+        address = parse_address(machine.bmc)
+        bmc = persist(lambda: connect(address, credential, limit=patience.answer), patience.again)
     except BmcError as error:
         raise _translated(machine, "log in", error) from error
     try:
-        yield Controlled(store, machine, bmc, actor)
+        yield Controlled(store, machine, bmc, actor, patience)
     finally:
         bmc.close()
 
@@ -104,6 +120,6 @@ def _translated(machine: Machine, what: str, error: BmcError) -> NodeError:
     hint = (
         f"Give the right ones: crowbar machines discover --bmc {machine.bmc} --name {machine.name} --user USER"
         if isinstance(error, BmcRefusedError)
-        else f"See that {machine.bmc} can be reached; then the same command again."
+        else f"See that it can be reached and obeys: crowbar machines power status {machine.name}"
     )
     return NodeError(f"The BMC of {machine.name} at {machine.bmc} ({what}): {error}", hint=hint)

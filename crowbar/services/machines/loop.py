@@ -12,14 +12,15 @@ from contextlib import contextmanager
 
 import structlog
 
-from crowbar.engine.lifecycle import SETTLED, ActionKind, decide
+from crowbar.engine.lifecycle import SETTLED, Action, ActionKind, Patience, decide
 from crowbar.errors import CrowbarError
 from crowbar.services.machines.acting import Actor
 from crowbar.store.columns import now
 from crowbar.store.machine_model import MachineView, Order
 
 _ROUND = 1.0  # seconds
-_AT_ONCE = 16  # machines that are waited for: BMCs answer slowly, and hold up nobody else
+_ORDINARY = Patience()
+_AT_ONCE = 64  # machines that are waited for: BMCs answer slowly, and hold up nobody else
 _MOST_ACTIONS = 8  # of one machine in one round
 _LOG = structlog.get_logger()
 
@@ -27,9 +28,10 @@ _LOG = structlog.get_logger()
 class Loop:
     """Rounds over all machines. The machines that a thread is busy with are left out of the next ones."""
 
-    def __init__(self, actor: Actor, *, every: float = _ROUND) -> None:
+    def __init__(self, actor: Actor, *, every: float = _ROUND, patience: Patience = _ORDINARY) -> None:
         self._actor = actor
         self._every = every
+        self._patience = patience
         self._busy: set[str] = set()
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -52,32 +54,32 @@ class Loop:
         """Look at every machine once, and have done what is due."""
         store = self._actor.store
         orders = store.orders.all_current()
-        for view in store.machines.list():
+        for view in store.machines.list(hardware=False):
             name = view.machine.name
-            action = decide(view, orders.get(name), now())
-            if action.kind is ActionKind.NOTHING:
+            if self._decide(view, orders.get(name)).kind is ActionKind.NOTHING:
                 continue
             with self._lock:
                 if name in self._busy:
                     continue
                 self._busy.add(name)
-            pool.submit(self._bring_on, view, orders.get(name))
+            pool.submit(self._bring_on, name)
 
-    def _bring_on(self, view: MachineView, order: Order | None) -> None:
+    def _bring_on(self, name: str) -> None:
         """Do what is due for one machine, until there is nothing more to do at once."""
-        name, store = view.machine.name, self._actor.store
-        current: MachineView | None = view
+        store = self._actor.store
         try:
             for _ in range(_MOST_ACTIONS):
-                if current is None or self._over.is_set():
+                # Looked at anew: what the round saw may be long ago, as others had their turn first.
+                view = store.machines.view(name, hardware=False)
+                if view is None or self._over.is_set():
                     return
-                action = decide(current, order, now())
+                action = self._decide(view, store.orders.current(name))
                 if action.kind is not ActionKind.NOTHING:
                     _LOG.info("machine", machine=name, action=action.kind.value, reason=action.reason)
-                    self._actor.do(current, action)
+                    if not self._actor.do(view, action):
+                        return
                 if action.kind in SETTLED:
                     return
-                current, order = store.machines.view(name), store.orders.current(name)
         except LookupError:
             _LOG.info("machine was deleted meanwhile", machine=name)
         except CrowbarError as error:
@@ -88,11 +90,14 @@ class Loop:
             with self._lock:
                 self._busy.discard(name)
 
+    def _decide(self, view: MachineView, order: Order | None) -> Action:
+        return decide(view, order, now(), self._patience)
+
 
 @contextmanager
-def running(actor: Actor) -> Iterator[Loop]:
+def running(actor: Actor, *, every: float = _ROUND, patience: Patience = _ORDINARY) -> Iterator[Loop]:
     """The loop in a thread of its own."""
-    loop = Loop(actor)
+    loop = Loop(actor, every=every, patience=patience)
     thread = threading.Thread(target=loop.run, name="machines", daemon=True)
     thread.start()
     try:

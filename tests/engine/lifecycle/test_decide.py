@@ -204,7 +204,7 @@ def test_silence_is_marked_once_and_lifted_when_it_ends(state: NodeState) -> Non
     delayed = decide(known, None, NOW)
     assert (delayed.kind, delayed.health) == (DO.MARK_HEALTH, Health.DELAYED)
     assert delayed.last_error.startswith("No sign of life since 2026-11-21 11:5")
-    assert delayed.last_error.endswith("before: writes at 40 %")
+    assert delayed.last_error.endswith("before: writes at 40 %. Its console may tell why: crowbar machines console m1")
     known = marked(known, delayed)
     assert decide(known, None, NOW).kind is not DO.MARK_HEALTH
     assert decide(known, None, NOW + timedelta(seconds=60)).kind is not DO.MARK_HEALTH
