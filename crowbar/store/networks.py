@@ -71,7 +71,7 @@ class Networks:
             users = connection.scalars(select(c.node).where(c.network == name).order_by(c.node)).all()
             if users:
                 faults = [Fault(f"network {name}", f"node {node} has an address in it") for node in users]
-                raise InputError(f"Network {name!r} is in use.", faults=faults, hint="Delete or reset these nodes.")
+                raise InputError(f"Network {name!r} is in use.", faults=faults, hint="Delete these machines.")
             connection.execute(delete(networks).where(networks.c.name == name))
 
     def allocate(self, network: str, node: str, mac: str = "") -> str:

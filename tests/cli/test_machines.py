@@ -423,7 +423,9 @@ class TestWishes:
 
     def test_reinstall_asks_before_anything_is_done(self, machines: Cli, provided: list[tuple[str, ...]]) -> None:
         put(machines, "bmc-b1", NodeState.INSTALLED)
-        assert machines("machines", "reinstall", "bmc-b1", stdin="n\n").exit_code == 1
+        refused = machines("machines", "reinstall", "bmc-b1", stdin="n\n")
+        assert refused.exit_code == 1
+        assert "install disks will be lost; other disks stay" in refused.stderr
         assert provided == []
         machines.ok("machines", "reinstall", "bmc-b1", "--yes")
         with machines.context() as context:
@@ -435,7 +437,9 @@ class TestWishes:
         put(machines, "bmc-b1", NodeState.INSTALLED)
         with machines.context() as context:
             context.store.orders.give("bmc-b1", OrderKind.INSPECT, {})
-        assert machines("machines", "reset", "bmc-b1", stdin="").exit_code == 2
+        refused = machines("machines", "reset", "bmc-b1", stdin="")
+        assert refused.exit_code == 2
+        assert "those that have a BMC are switched off" in refused.stderr
         assert machines.json("machines", "reset", "bmc-b1", "--yes")["machines"] == ["bmc-b1"]
         with machines.context() as context:
             view = context.store.machines.view("bmc-b1")

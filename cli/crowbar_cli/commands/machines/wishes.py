@@ -77,7 +77,7 @@ def allocate(settings: Settings, wanted: tuple[str, ...], groups: tuple[str, ...
 def install(
     settings: Settings, wanted: tuple[str, ...], groups: tuple[str, ...], every: bool, packages: tuple[str, ...]
 ) -> None:
-    """Install machines: their disks are wiped, the node image is written, and they start from it.
+    """Install machines: the install disk of each is wiped, the node image is written to it, and they start from it.
 
     The image is built first if there is none of these packages. `crowbar machines list` shows how far they are. With
     --all and --group, those that are installed already are left alone.
@@ -108,7 +108,7 @@ def install(
 @common
 @click.pass_obj
 def reinstall(settings: Settings, wanted: tuple[str, ...], groups: tuple[str, ...], every: bool, yes: bool) -> None:
-    """Install machines anew. What is on their disks is lost.
+    """Install machines anew. What is on their install disks is lost; other disks stay as they are.
 
     \b
     Example:  crowbar machines reinstall node3 --yes
@@ -123,7 +123,7 @@ def reinstall(settings: Settings, wanted: tuple[str, ...], groups: tuple[str, ..
         provide(settings, ())
         wish(store, names, reinstall=True)
 
-    question = "" if yes else "All that is on their disks will be lost. Install these machines anew"
+    question = "" if yes else "All that is on their install disks will be lost; other disks stay as they are. Install these machines anew"
     _do(settings, (wanted, groups, every), ("reinstall", "shall be reinstalled"), reinstalled, question)
 
 
@@ -157,7 +157,7 @@ def reset(settings: Settings, wanted: tuple[str, ...], groups: tuple[str, ...], 
     """
     from crowbar.services.machines.wishes import reset as wish
 
-    question = "" if yes else "These machines will be switched off and discovered anew"
+    question = "" if yes else "These machines will be discovered anew; those that have a BMC are switched off (others, by you)"
     _do(settings, (wanted, groups, every), ("reset", "shall be discovered anew"), wish, question)
 
 
