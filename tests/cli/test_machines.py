@@ -439,7 +439,7 @@ class TestWishes:
             context.store.orders.give("bmc-b1", OrderKind.INSPECT, {})
         refused = machines("machines", "reset", "bmc-b1", stdin="")
         assert refused.exit_code == 2
-        assert "those that have a BMC are switched off" in refused.stderr
+        assert "switched off first where they have a BMC" in refused.stderr
         assert machines.json("machines", "reset", "bmc-b1", "--yes")["machines"] == ["bmc-b1"]
         with machines.context() as context:
             view = context.store.machines.view("bmc-b1")

@@ -123,7 +123,9 @@ def reinstall(settings: Settings, wanted: tuple[str, ...], groups: tuple[str, ..
         provide(settings, ())
         wish(store, names, reinstall=True)
 
-    question = "" if yes else "All that is on their install disks will be lost; other disks stay as they are. Install these machines anew"
+    question = (
+        "" if yes else "Their install disks will be lost; other disks stay as they are. Install these machines anew"
+    )
     _do(settings, (wanted, groups, every), ("reinstall", "shall be reinstalled"), reinstalled, question)
 
 
@@ -157,7 +159,7 @@ def reset(settings: Settings, wanted: tuple[str, ...], groups: tuple[str, ...], 
     """
     from crowbar.services.machines.wishes import reset as wish
 
-    question = "" if yes else "These machines will be discovered anew; those that have a BMC are switched off (others, by you)"
+    question = "" if yes else "These machines will be discovered anew, and switched off first where they have a BMC"
     _do(settings, (wanted, groups, every), ("reset", "shall be discovered anew"), wish, question)
 
 
