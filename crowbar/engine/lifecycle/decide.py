@@ -21,11 +21,21 @@ _ORDINARY = Patience()
 _BY_BMC = (ActionKind.DISCOVER, ActionKind.BOOT_DISK)
 
 
-def decide(view: MachineView, order: Order | None, now: datetime, patience: Patience = _ORDINARY) -> Action:
-    """The next action for the machine. ``order`` is its current one (`store.orders.current`), None without any."""
+def decide(
+    view: MachineView,
+    order: Order | None,
+    now: datetime,
+    patience: Patience = _ORDINARY,
+    *,
+    up_since: datetime | None = None,
+) -> Action:
+    """The next action for the machine. ``order`` is its current one (`store.orders.current`), None without any.
+
+    While the admin node was away it heard nobody: a silence counts from ``up_since`` at the earliest.
+    """
     if view.health is Health.MAINTENANCE:
         return _nothing("It is in maintenance.")
-    situation = Situation(view, order, now, patience)
+    situation = Situation(view, order, now, patience, up_since)
     return mark(situation) or _past_its_bmc(situation, _BY_STATE[view.state](situation))
 
 
@@ -75,6 +85,8 @@ def _discovered(it: Situation) -> Action:
 
 
 def _hardware_installing(it: Situation) -> Action:
+    if it.order is None and has_problem_of_its_own(it):
+        return _nothing(f"It is not wiped because it has a problem: {it.view.last_error}")
     return _bring_to_an_end(it, ActionKind.GIVE_WIPE) or _move(NodeState.HARDWARE_INSTALLED, "Its disks are wiped.")
 
 
@@ -93,7 +105,7 @@ def _installing(it: Situation) -> Action:
         return _await_ssh("Its image is written, and its agent restarts it.")
     if not it.made_to_boot(BootDevice.DISK, written):
         return Action(ActionKind.BOOT_DISK, "Its image is written.")
-    if not it.booting:
+    if not it.booting and not it.may_be_heard_yet:
         return Action(ActionKind.BOOT_DISK, "It was made to boot from its disk, and does not answer.")
     return _await_ssh("It boots from its disk.")
 
@@ -118,6 +130,8 @@ def _discover(it: Situation, reason: str) -> Action:
     """Have it boot the discovery system, unless it is just doing so or cannot be made to."""
     if not it.machine.bmc:
         return _by_hand(reason)
+    if it.may_be_heard_yet:
+        return _nothing(f"{reason} The admin node has just started, and may hear it yet.")
     if it.booting and it.machine.boot_device is BootDevice.PXE:
         return _nothing(f"{reason} It was made to boot.")
     return Action(ActionKind.DISCOVER, reason)

@@ -21,12 +21,16 @@ _ORDER_OF: Mapping[NodeState, OrderKind] = {
 
 @dataclass(frozen=True)
 class Situation:
-    """What `decide` is given. ``current`` is the machine's current order, whatever it is about."""
+    """What `decide` is given. ``current`` is the machine's current order, whatever it is about.
+
+    ``up_since`` is since when the admin node can hear anybody; None is for ever.
+    """
 
     view: MachineView
     current: Order | None
     now: datetime
     patience: Patience
+    up_since: datetime | None = None
 
     @property
     def machine(self) -> Machine:
@@ -66,6 +70,11 @@ class Situation:
         """Whether its agent was heard just now. What the BMC says of the power may be older than that."""
         return self.machine.last_seen is not None and not self.past(self.machine.last_seen, self.patience.alive)
 
+    @property
+    def may_be_heard_yet(self) -> bool:
+        """Whether its agent was heard once, and the admin node is up again for too short a time to miss it."""
+        return self.machine.last_seen is not None and not self.past(self.up_since, self.patience.alive)
+
     def busy_with(self, order: Order) -> bool:
         """Whether an agent may still be at the order: something long is not told of all the time."""
         heard = _latest(self.machine.last_seen, order.updated)
@@ -93,7 +102,7 @@ class Situation:
         """
         booted = self.machine.boot_ordered if self.machine.boots_unanswered <= 1 else None
         updated = self.order.updated if self.order else None
-        return _latest(self.view.since, self.machine.last_seen, booted, updated)
+        return _latest(self.view.since, self.machine.last_seen, booted, updated, self.up_since)
 
     def past(self, moment: datetime | None, seconds: float) -> bool:
         """Whether more than so many seconds have gone by since; True for a moment that never was."""

@@ -10,6 +10,7 @@ from ipaddress import ip_network
 from typing import Any
 
 import structlog
+from paramiko import AuthenticationException, BadHostKeyException
 
 from crowbar.apply.facts import gather_facts
 from crowbar.apply.ssh import SshTransport
@@ -30,6 +31,8 @@ ADMIN = "admin"
 DOMAIN = "crowbar.internal"
 _LOG = structlog.get_logger()
 _SSH_PATIENCE = 1.0  # seconds: it is asked again in the next round
+_AT_SSH = "It was installed, and lets Crowbar not in"
+_FINAL = (BadHostKeyException, AuthenticationException)
 _CANNOT_INSTALL = "It cannot be installed now"  # by this beginning a problem of ours is known again
 # What may pass is tried again in a later round, when its turn comes: a thread that waits holds up others.
 _OF_ROUNDS = BmcPatience(answer=10, again=Patience(total=5))
@@ -139,9 +142,15 @@ class Actor:
             SshTransport(opened, patience=_SSH_PATIENCE).run(["true"], timeout=10)
             facts = gather_facts(opened).as_mapping()
         except NodeError as error:
-            _LOG.debug("no SSH yet", machine=node.name, error=error.message)
+            if isinstance(error.__cause__, _FINAL):  # waiting does not mend it
+                self.store.machines.set_health(node.name, Health.PROBLEM, f"{_AT_SSH}: {error}")
+            else:
+                _LOG.debug("no SSH yet", machine=node.name, error=error.message)
             return
-        self.store.nodes.save(replace(opened, facts=facts))
+        self.store.machines.pin(node.name, node.host_key, opened.ssh_key)
+        self.store.nodes.set_facts(node.name, facts)
+        if view.last_error.startswith(_AT_SSH):
+            self.store.machines.set_health(node.name, Health.OK)
         self.store.machines.move(node.name, action.to, actor=ACTOR, reason=action.reason, expected=view.state)
         self.store.machines.set_power(node.name, Power.ON, actor=ACTOR)
 

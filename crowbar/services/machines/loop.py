@@ -35,6 +35,7 @@ class Loop:
         self._busy: set[str] = set()
         self._lock = threading.Lock()
         self._over = threading.Event()
+        self._up_since = now()
 
     def run(self) -> None:
         """Go round until `stop`. A database that is away, or a defect with one machine, ends no other's way."""
@@ -91,7 +92,7 @@ class Loop:
                 self._busy.discard(name)
 
     def _decide(self, view: MachineView, order: Order | None) -> Action:
-        return decide(view, order, now(), self._patience)
+        return decide(view, order, now(), self._patience, up_since=self._up_since)
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def install(store: Store, names: Sequence[str]) -> None:
 
 
 def reset(store: Store, names: Sequence[str], *, reinstall: bool = False) -> None:
-    """Have machines discovered anew; with ``reinstall``, installed after it. What is on their install disks will be lost."""
+    """Have machines discovered anew; with ``reinstall``, installed after it: what is on their install disks is lost."""
     _check(store, names, _why_no_reset)
     target = Target.INSTALLED if reinstall else Target.DISCOVERED
     for name in names:

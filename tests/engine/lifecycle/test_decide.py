@@ -248,10 +248,40 @@ def test_a_failed_order_is_a_problem_until_one_succeeds() -> None:
 
 def test_a_problem_that_was_found_elsewhere_is_left_alone() -> None:
     known = view(S.HARDWARE_INSTALLING, 10**5, last_seen=ago(10**4), health=Health.PROBLEM, last_error="BMC: no")
-    assert decide(known, None, NOW).kind is DO.GIVE_WIPE
+    assert decide(known, None, NOW).kind is DO.NOTHING  # nothing is wiped that has one
     assert decide(known, order(WIPE, FAILED), NOW).kind is DO.NOTHING
 
 
 def test_patience_can_be_another() -> None:
     known = view(S.DISCOVERING, **GONE, **PXE, boot_ordered=ago(60))
     assert decide(known, None, NOW, Patience(boot=59)).kind is DO.DISCOVER
+
+
+@pytest.mark.parametrize(
+    ("known", "given"),
+    [
+        (view(S.INSTALLING, 700, last_seen=ago(650)), order(INSTALL, OrderStatus.RUNNING, 690, 650)),
+        (view(S.HARDWARE_INSTALLING, 700, last_seen=ago(650)), order(WIPE, OrderStatus.RUNNING, 690, 650)),
+        (view(S.DISCOVERED, 700, last_seen=ago(650)), None),
+    ],
+)
+def test_who_was_not_heard_because_nobody_listened_is_left_alone(known: MachineView, given: Order | None) -> None:
+    """The admin node was away for eleven minutes: its machines went on meanwhile."""
+    assert decide(known, given, NOW, up_since=ago(5)).kind is DO.NOTHING
+    silent = decide(known, given, NOW, up_since=ago(640))
+    assert (silent.kind, silent.health is Health.OK) == (DO.MARK_HEALTH, False)
+
+
+def test_what_boots_from_its_disk_is_asked_for_ssh_before_it_is_made_to_boot_again() -> None:
+    known = view(S.INSTALLING, 1000, last_seen=ago(800), boot_device=BootDevice.DISK, boot_ordered=ago(790))
+    written = order(INSTALL, SUCCEEDED, 900, 800)
+    assert decide(known, written, NOW, up_since=ago(5)).kind is DO.AWAIT_SSH
+    assert decide(replace(known, health=Health.DELAYED), written, NOW, up_since=ago(200)).kind in (
+        DO.BOOT_DISK,
+        DO.MARK_HEALTH,
+    )
+
+
+def test_what_the_rules_refuse_is_not_wiped() -> None:
+    refused = view(S.HARDWARE_INSTALLING, health=Health.PROBLEM, last_error="less than 8 GiB of memory")
+    assert decide(refused, None, NOW).kind is DO.NOTHING
