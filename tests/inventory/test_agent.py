@@ -288,6 +288,34 @@ def test_the_outcome_is_told_until_it_is_heard(admin: AdminNode, played: dict[st
     assert "telling again how the order ended" in told
 
 
+@pytest.mark.parametrize(
+    ("reboot", "fault", "leaves"), [(True, "", ["reboot"]), (True, "no disk", []), (False, "", []), ("yes", "", [])]
+)
+def test_what_was_installed_is_started_where_no_bmc_can(
+    admin: AdminNode,
+    played: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    reboot: object,
+    fault: str,
+    leaves: list[str],
+) -> None:
+    left: list[str] = []
+
+    def install(*_: object) -> str:
+        if fault:
+            raise agent.OrderError(fault)
+        return "vda is installed"
+
+    monkeypatch.setattr(agent, "leave", left.append)
+    monkeypatch.setitem(agent._ORDERS, "install", install)
+    admin.orders.append({"id": 5, "kind": "install", "params": {"reboot": reboot}})
+    one, _ = _agent(admin.url, played, tmp_path / "state")
+    _steps(one, 3)
+    assert admin.outcome("5")["status"] == ("failed" if fault else "succeeded")
+    assert left == leaves
+
+
 def test_before_it_leaves_it_says_so(
     admin: AdminNode, played: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

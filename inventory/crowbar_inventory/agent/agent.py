@@ -797,6 +797,13 @@ _ORDERS: dict[str, Callable[[Agent, Mapping[str, Any], Report], str]] = {
 _LAST_ORDERS = {"reboot": (0x01234567, "b"), "power-off": (0x4321FEDC, "o")}  # reboot(2)'s, and sysrq's
 
 
+def last_step(kind: str, params: object) -> str:
+    """How the machine is left after the order, if it is: a machine without BMC starts what was installed by itself."""
+    if kind == "install" and isinstance(params, dict) and params.get("reboot") is True:
+        return "reboot"
+    return kind if kind in _LAST_ORDERS else ""
+
+
 def leave(kind: str) -> None:
     """Reboot or power off, whatever else goes on."""
     import ctypes
@@ -978,8 +985,8 @@ class Agent:
             except UnreachableError as error:
                 self.say(f"{error}; telling again how the order ended")
                 self.wait(2)
-        if status == "succeeded" and kind in _LAST_ORDERS:
-            leave(kind)
+        if status == "succeeded" and (last := last_step(kind, order.get("params"))):
+            leave(last)
 
     def _do(self, kind: str, params: object, report: Report) -> tuple[str, str]:
         if (kind not in _ORDERS and kind not in _LAST_ORDERS) or not isinstance(params, dict):
