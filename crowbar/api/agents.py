@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from itertools import count
 from typing import Any
@@ -16,7 +17,9 @@ from crowbar.api.desk import Desk
 from crowbar.services.discovery import inspection, orders, registration
 from crowbar.services.discovery.orders import Handed
 from crowbar.services.discovery.registration import Admission
+from crowbar.services.machines.images import size_of_newest
 from crowbar.store.machine_model import Network
+from crowbar_inventory.rules import MINIMUM
 
 _ASK_AGAIN = 2  # seconds for one that is let in, between its questions
 _WAITING = 10  # and for one that waits for a person
@@ -43,8 +46,12 @@ class _Calls:
 
     async def inventory(self, request: Request) -> dict[str, Any]:
         name = await self._machine(request)
-        body = await read(request, InventoryBody, INVENTORY)
-        message = await run_in_threadpool(inspection.take, self._desk.store, name, body.raw, self._desk.rules)
+        try:
+            body = await read(request, InventoryBody, INVENTORY)
+        except HTTPException as error:
+            await run_in_threadpool(inspection.refuse, self._desk.store, name, str(error.detail))
+            raise
+        message = await run_in_threadpool(_take, self._desk, name, body.raw)
         return {"machine": name, "message": message}
 
     async def next_order(self, request: Request) -> dict[str, Any]:
@@ -98,6 +105,10 @@ def routes(desk: Desk) -> APIRouter:
     router.add_api_route("/orders/next", calls.next_order, methods=["POST"])
     router.add_api_route("/orders/{number}", calls.report, methods=["POST"])
     return router
+
+
+def _take(desk: Desk, name: str, raw: Mapping[str, str]) -> str:
+    return inspection.take(desk.store, name, raw, desk.rules, max(MINIMUM, size_of_newest(desk.images)))
 
 
 def _network_of(desk: Desk, address: str) -> Network | None:

@@ -37,6 +37,19 @@ class Boots:
             _add(connection, machine, token_digest=_digest(token))
         return token
 
+    def owner(self, token: str) -> str | None:
+        """The machine that the token was issued for, used or not; None for a token of nobody."""
+        query = select(boots.c.machine).where(boots.c.token_digest == _digest(token))
+        with self._database.read() as connection:
+            machine: str | None = connection.scalar(query) if token else None
+        return machine
+
+    def void(self, token: str) -> None:
+        """Have the token let nobody in any more. A session that it was exchanged for already goes on."""
+        unused = (boots.c.token_digest == _digest(token), boots.c.used.is_(None))
+        with self._database.write() as connection:
+            connection.execute(update(boots).where(*unused).values(outdated=True))
+
     def redeem(self, token: str, boot_id: str = "") -> Redeemed:
         """Exchange a token for a session, once.
 

@@ -12,18 +12,21 @@ from crowbar.store.model import Health, NodeState
 from crowbar.store.store import Store
 from crowbar_inventory.hardware import Hardware
 from crowbar_inventory.parse import parse
-from crowbar_inventory.rules import Decision, Rules, decide
+from crowbar_inventory.rules import MINIMUM, Decision, Rules, decide
 
 ACTOR = "agent"
 
 
-def take(store: Store, name: str, raw: Mapping[str, str], rules: Rules) -> str:
-    """Keep a machine's inventory, decide what it is, and say that in one line for its console."""
+def take(store: Store, name: str, raw: Mapping[str, str], rules: Rules, minimum: int = MINIMUM) -> str:
+    """Keep a machine's inventory, decide what it is, and say that in one line for its console.
+
+    ``minimum`` is what the image needs of a disk, in bytes.
+    """
     hardware, unread = parse(raw)
     message = _summary(hardware)
     join_bmc(store, name, hardware)
     _remember(store, name, hardware)
-    said = _obey(store, name, _decision(store, name, rules, hardware))
+    said = _obey(store, name, _decision(store, name, rules, hardware, minimum))
     # Last: with its inventory a machine goes on, and what the rules say of it must hold by then.
     revision = store.hardware.add(name, hardware, raw)
     store.machines.seen(name, message)
@@ -34,6 +37,15 @@ def take(store: Store, name: str, raw: Mapping[str, str], rules: Rules) -> str:
         name, NodeState.DISCOVERED, actor=ACTOR, reason="inventory taken", expected=NodeState.DISCOVERING
     )
     return f"{message}. {said}".strip()
+
+
+def refuse(store: Store, name: str, why: str) -> None:
+    """Note that what a machine's agent sent as its inventory is none. It is a problem until one comes that is."""
+    message = f"The inventory of its agent was refused: {why}"
+    store.machines.seen(name, message)
+    what_next = f"The agent goes on trying; what else it said: crowbar machines show {name} --timeline"
+    if store.machines.set_health(name, Health.PROBLEM, f"{message} {what_next}"):
+        store.machine_events.append([MachineEvent(name, now(), "agent.refused", "crowbar", message)])
 
 
 def _remember(store: Store, name: str, hardware: Hardware) -> None:
@@ -84,15 +96,15 @@ def _name(store: Store, name: str, alias: str) -> None:
         store.machine_events.append([MachineEvent(name, now(), "rules.alias", "crowbar", str(error))])
 
 
-def _decision(store: Store, name: str, rules: Rules, hardware: Hardware) -> Decision:
+def _decision(store: Store, name: str, rules: Rules, hardware: Hardware, minimum: int) -> Decision:
     """What the rules make of it. ``{n}`` in an alias is the number that it has, else the first that is free."""
-    first, second = (decide(rules, hardware, number) for number in (1, 2))
+    first, second = (decide(rules, hardware, number, minimum=minimum) for number in (1, 2))
     if first.alias == second.alias:
         return first
     views = store.machines.list(hardware=False)
     own = next((view.aliases for view in views if view.machine.name == name), ())
     taken = {alias for view in views for alias in view.aliases}
-    choices = [decide(rules, hardware, number) for number in range(1, len(views) + 2)]
+    choices = [decide(rules, hardware, number, minimum=minimum) for number in range(1, len(views) + 2)]
     kept = (choice for choice in choices if choice.alias in own)
     return next(kept, None) or next((choice for choice in choices if choice.alias not in taken), first)
 

@@ -75,15 +75,16 @@ def name_for(mac: str) -> str:
 
 
 def _by_token(store: Store, said: Registration, found: Match) -> Admitted:
+    name = store.boots.owner(said.token) or ""
+    known_as = found.machine or found.kind is MatchKind.UNCLEAR or name in found.clashes
+    if name and found.machine != name and known_as:
+        store.boots.void(said.token)  # and no more: who comes with a token ends nobody's session
+        why = f"The token is {name}'s, but this is {found.machine or 'another machine'}: {found.because}."
+        return _refused(store, said, name, why, also=found.machine or "")
     redeemed = store.boots.redeem(said.token, said.boot_id)
-    name = redeemed.machine or ""
     if redeemed.session is None:
         why = _TOKEN[redeemed.fault or TokenFault.UNKNOWN]
         return _refused(store, said, name, f"{why} Boot again by the boot script.")
-    if found.machine != name and (found.machine or found.kind is MatchKind.UNCLEAR or name in found.clashes):
-        store.boots.revoke(name)
-        why = f"The token is {name}'s, but this is {found.machine or 'another machine'}: {found.because}."
-        return _refused(store, said, name, why, also=found.machine or "")
     return _let_in(store, said, name, redeemed.session, found)
 
 

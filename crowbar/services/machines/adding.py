@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from crowbar.errors import Fault, InputError
+from crowbar.errors import CrowbarError, Fault, InputError
 from crowbar.services.machines.control import OPERATOR
 from crowbar.services.machines.serials import serials
 from crowbar.store.columns import now
@@ -121,7 +121,15 @@ def _remember(store: Store, candidate: Candidate, answer: Reading) -> None:
     words = f"BMC {candidate.url} lets {candidate.credential.username} in; power {answer.power}"
     store.machine_events.append([MachineEvent(name, now(), "bmc.added", OPERATOR, words)])
     if candidate.mac and store.networks.get(ADMIN) is not None:
-        store.networks.allocate(ADMIN, name, clean_mac(candidate.mac))
+        _reserve(store, name, clean_mac(candidate.mac))
+
+
+def _reserve(store: Store, name: str, mac: str) -> None:
+    """Its address, beforehand. Where none is left it is a machine all the same: it needs one to be installed."""
+    try:
+        store.networks.allocate(ADMIN, name, mac)
+    except CrowbarError as error:
+        store.machine_events.append([MachineEvent(name, now(), "network.exhausted", "crowbar", str(error))])
 
 
 def _check(candidates: Iterable[Candidate], owners: Mapping[str, str]) -> None:

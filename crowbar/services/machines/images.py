@@ -29,6 +29,14 @@ class DiskImages:
         raise EnvironmentFault("There is no node image to install.", hint="`crowbar machines install` builds one.")
 
 
+def size_of_newest(folder: Path) -> int:
+    """What the image that machines get needs of a disk, in bytes; 0 while there is none."""
+    try:
+        return DiskImages(folder).newest().size
+    except EnvironmentFault:
+        return 0
+
+
 def order_of(image: DiskImage) -> Mapping[str, Any]:
     """What an install order says of the image."""
     return {

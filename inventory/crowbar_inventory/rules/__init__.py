@@ -15,11 +15,12 @@ rules:
 from __future__ import annotations
 
 from crowbar_inventory.rules.decision import Decision, decide
-from crowbar_inventory.rules.disks import ChosenDisk, DiskChoice, Prefer, choose_disk
+from crowbar_inventory.rules.disks import MINIMUM, ChosenDisk, DiskChoice, Prefer, choose_disk
 from crowbar_inventory.rules.faults import RuleFault, RulesError
 from crowbar_inventory.rules.model import Rule, Rules, load_rules, parse_rules
 
 __all__ = [
+    "MINIMUM",
     "ChosenDisk",
     "Decision",
     "DiskChoice",
