@@ -29,6 +29,8 @@ from crowbar.store.machine_model import OrderKind, OrderStatus
 from crowbar.store.model import NodeState
 from tests.api.simulation.hardware import large
 from tests.api.simulation.rack import Rack, rack
+from tests.api.simulation.server import Server
+from tests.api.simulation.wire import Times
 
 
 def discovered(it: Rack) -> int:
@@ -39,14 +41,14 @@ def done(it: Rack) -> int:
     return sum(order.status is OrderStatus.SUCCEEDED for order in it.store.orders.all_current().values())
 
 
-def show(it: Rack, *kinds: str) -> None:
+def show(times: Times, *kinds: str) -> None:
     for kind in kinds:
-        at = [it.times.at(kind, part) * 1000 for part in (0.5, 0.99)]
-        print(f"    {kind:10} {len(it.times.of[kind]):6}   p50 {at[0]:7.0f} ms   p99 {at[1]:7.0f} ms")
-    it.times.of.clear()
+        at = [times.at(kind, part) * 1000 for part in (0.5, 0.99)]
+        print(f"    {kind:10} {len(times.of[kind]):6}   p50 {at[0]:7.0f} ms   p99 {at[1]:7.0f} ms")
+    times.of.clear()
 
 
-def measure(it: Rack, idle: float) -> None:
+def measure(it: Rack, times: Times, idle: float) -> None:
     servers = len(it.servers)
     begun = time.perf_counter()
     it.start()
@@ -55,19 +57,19 @@ def measure(it: Rack, idle: float) -> None:
     print(
         f"(a) {servers} powered on, registered and inventoried in {took:.1f} s: {servers / took:.0f}/s, CPU {cpu:.1f} s"
     )
-    show(it, "boot.ipxe", "register", "inventory")
+    show(times, "boot.ipxe", "register", "inventory")
     time.sleep(1)
     before = it.cpu()
     time.sleep(idle)
     print(f"(b) {servers} wait: {(it.cpu() - before) / idle * 100:.0f} % of a core")
-    show(it, "poll")
+    show(times, "poll")
     begun, before = time.perf_counter(), it.cpu()
     for name in it.servers:
         it.store.orders.give(name, OrderKind.INSPECT, {})
     it.await_that(lambda: done(it) == servers, 600, 0.2)
     took, cpu = time.perf_counter() - begun, it.cpu() - before
     print(f"(c) {servers} inspected in {took:.1f} s: {servers / took:.0f} inventories/s, CPU {cpu:.1f} s")
-    show(it, "inventory", "report")
+    show(times, "inventory", "report")
     print(f"memory of the admin node: {it.memory() / 1024:.0f} MiB at most")
 
 
@@ -94,11 +96,13 @@ def main() -> None:
     parser.add_argument("--idle", type=float, default=25, help="seconds of part (b) (default 25)")
     options = parser.parse_args()
     print(f"{options.servers} servers, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}", flush=True)
+    times = Times()
+    servers = [Server(number, large, times) for number in range(options.servers)]
     with (
         tempfile.TemporaryDirectory(prefix="crowbar-bench-") as folder,
-        rack(Path(folder), range(options.servers), raw=large, latency=(0.05, 0.2)) as it,
+        rack(Path(folder), servers, latency=(0.05, 0.2)) as it,
     ):
-        measure(it, options.idle)
+        measure(it, times, options.idle)
         wrong = lost_or_doubled(it)
     print(f"lost or doubled: {len(wrong) or 'nothing'}", *wrong[:10], sep="\n    ")
     raise SystemExit(bool(wrong))

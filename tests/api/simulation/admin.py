@@ -1,28 +1,35 @@
 """The admin node as a process that can be killed: the real application, the real loop, BMCs that are fakes.
 
-It is told by a JSON file in its folder what there is, and on stdin what becomes of BMCs; it tells on stdout where it
+It is the child of a process that has all modules loaded and begins a new one at each line ``start``. It is told by a
+JSON file in its folder what there is, and on stdin what becomes of BMCs; it tells on stdout its number, where it
 listens, and each order of power that a BMC obeyed, so that whoever plays the servers can boot them.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import structlog
 import uvicorn
 
 from crowbar.api.app import make_app
 from crowbar.api.desk import Desk
+from crowbar.engine.lifecycle import Patience
 from crowbar.services.discovery.booting import Offer
 from crowbar.services.machines.access import admin_key
 from crowbar.services.machines.acting import Actor
+from crowbar.services.machines.control import BmcPatience
 from crowbar.services.machines.images import DiskImages
 from crowbar.services.machines.loop import running
+from crowbar.services.machines.pauses import PauseLengths, Pauses
 from crowbar.store.store import open_store
+from crowbar_inventory.bmc import retry
 from crowbar_inventory.bmc.fake import FAKES, FakeServer, Fault
 from crowbar_inventory.bmc.model import BootDevice, Credential, Power, PowerAction
 from crowbar_inventory.rules import Rules
@@ -33,7 +40,18 @@ _PRINTING = threading.Lock()
 
 def tell(*words: object) -> None:
     with _PRINTING:
-        print(*words, flush=True)
+        os.write(1, f"{' '.join(map(str, words))}\n".encode())
+
+
+def lines() -> Iterator[str]:
+    """Of stdin, none read beyond the one that is given: parent and children share it."""
+    line = b""
+    while byte := os.read(0, 1):
+        if byte == b"\n":
+            yield line.decode()
+            line = b""
+        else:
+            line += byte
 
 
 def bmc(name: str, power: str, device: str, latency: tuple[float, float]) -> FakeServer:
@@ -49,42 +67,59 @@ def bmc(name: str, power: str, device: str, latency: tuple[float, float]) -> Fak
 
 def listen(servers: Mapping[str, FakeServer]) -> None:
     """What becomes of BMCs. The end of stdin is the end of the process: it is nobody's any more."""
-    for line in sys.stdin:
-        what, name, *faults = line.split()
+    for line in lines():
+        what, name, fault = line.split()
         if what == "have":
-            servers[name].have(Fault(faults[0]))
+            servers[name].have(Fault(fault))
         else:
-            servers[name].mend(*map(Fault, faults))
-    import os
-
+            servers[name].mend(Fault(fault))
     os._exit(0)
 
 
-def main(folder: Path) -> None:
+def actor_of(told: Mapping[str, Any], folder: Path, store: Any) -> Actor:
+    """As `crowbar serve` makes it, but for what a test hurries."""
+    actor = Actor(store, DiskImages(folder / "disks"), admin_key(folder / "id"))
+    if "bmc" not in told:
+        return actor
+    answer, power, again = told["bmc"]
+    patience = BmcPatience(answer, power, retry.Patience(total=again, first=0.05))
+    return Actor(store, actor.images, actor.key, patience, Pauses(PauseLengths(*told["pauses"])))
+
+
+def serve(folder: Path) -> None:
     told: dict[str, Any] = json.loads((folder / "admin.json").read_text())
     servers = {one["name"]: bmc(**one, latency=tuple(told["latency"])) for one in told["bmcs"]}
     for one in told["faults"]:
         servers[one["name"]].have(Fault(one["fault"]))
-    threading.Thread(target=listen, args=(servers,), daemon=True).start()
     (folder / "disks").mkdir(exist_ok=True)
     with open_store(f"sqlite:///{folder}/crowbar.db", folder / "secret.key") as store:
         socket = uvicorn.Config(lambda: None, host="127.0.0.1", port=told["port"]).bind_socket()
         port = socket.getsockname()[1]
         desk = Desk(store, Offer(f"http://127.0.0.1:{port}", "0123456789abcdef"), Rules(), folder, folder / "disks")
         desk.patience = told["poll"]
-        actor = Actor(store, DiskImages(folder / "disks"), admin_key(folder / "id"))
-        server = uvicorn.Server(
-            uvicorn.Config(make_app(desk), log_config=None, access_log=False, timeout_keep_alive=30)
-        )
-        with running(actor):
-            tell("listening", port)
+        server = uvicorn.Server(uvicorn.Config(make_app(desk), log_config=None, access_log=False))
+        loop = {"every": told["every"], "patience": Patience(**told["patience"])} if "every" in told else {}
+        with running(actor_of(told, folder, store), **loop):
+            tell("listening", os.getpid(), port)
+            threading.Thread(target=listen, args=(servers,), daemon=True).start()
             server.run(sockets=[socket])
 
 
-if __name__ == "__main__":
+def main(folder: Path) -> None:
     import logging
 
-    import structlog
-
+    logging.disable(logging.INFO)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    for _ in lines():
+        child = os.fork()
+        if child == 0:
+            try:
+                serve(folder)
+            finally:
+                os._exit(1)
+        os.waitpid(child, 0)
+        tell("gone")
+
+
+if __name__ == "__main__":
     main(Path(sys.argv[1]))
