@@ -32,6 +32,7 @@ stop() {
 
 start_serving() {
     mkdir -p "$(dirname "$log")"
+    : >"$log"
     "$crowbar" serve >"$log" 2>&1 &
     serve=$!
     local until=$((SECONDS + timeout)) told=0
