@@ -74,12 +74,13 @@ def pack_disk(image: Image, disks_dir: Path, progress: Progress) -> DiskImage:
 
 def find_disk(disks_dir: Path, digest: str) -> DiskImage | None:
     """The disk of that digest, if it was packed."""
+    path = disks_dir / f"{digest}.raw.zst"
     try:
         values = json.loads((disks_dir / f"{digest}.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        found = DiskImage(path=path, digest=digest, **values)
+    except (FileNotFoundError, ValueError, TypeError):  # none, or another Crowbar's, which knew other things of it
         return None
-    path = disks_dir / f"{digest}.raw.zst"
-    return DiskImage(path=path, digest=digest, **values) if path.is_file() else None
+    return found if path.is_file() else None
 
 
 def disk_digest(image: Image) -> str:
