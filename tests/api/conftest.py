@@ -21,6 +21,7 @@ from crowbar.services.discovery.booting import Offer
 from crowbar.store.machine_model import Network
 from crowbar.store.store import Store, open_store
 from crowbar_inventory.rules import Rules, parse_rules
+from tests.conftest import place
 
 DIGEST = "0123456789abcdef"
 
@@ -127,7 +128,8 @@ def rules() -> Rules:
 
 
 @pytest.fixture
-def admin(tmp_path: Path, rules: Rules) -> Iterator[Admin]:
+def admin(tmp_path: Path, migrated: Path, rules: Rules) -> Iterator[Admin]:
+    place(migrated, tmp_path / "crowbar.db")
     store = open_store(f"sqlite:///{tmp_path}/crowbar.db", tmp_path / "secret.key")
     store.networks.save(
         Network("admin", "127.0.0.0/24", ranges={"host": ("127.0.0.20", "127.0.0.200")}, auto_approve=False)
