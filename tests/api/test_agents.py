@@ -98,6 +98,44 @@ def test_another_machines_token_is_refused_and_void(admin: Admin, client: Client
     assert client.register(1, token=token).status == 403
 
 
+def test_whose_token_was_stolen_goes_on(admin: Admin, client: Client) -> None:
+    known(admin, "node1", 1)
+    known(admin, "node2", 2)
+    client.register(token=client.token(1))
+    session, token = client.session, client.token(1)  # anybody may ask for a boot script
+    assert client.register(2, token=token).status == 403
+    assert client.session == session
+    assert client.post("inventory", inventory(1)).status == 200
+
+
+def test_an_inventory_that_is_refused_is_a_problem_until_a_good_one_comes(admin: Admin, client: Client) -> None:
+    known(admin)
+    client.register(token=client.token())
+    for _ in range(2):
+        assert client.post("inventory", {"raw": {"sysfs": 7}}).status == 400
+    view = admin.store.machines.view("node1")
+    assert view is not None
+    assert (view.health, view.last_error.partition(" The agent")[0]) == (
+        Health.PROBLEM,
+        "The inventory of its agent was refused: raw/sysfs: Input should be a valid string",
+    )
+    assert len(messages(admin, "node1", "agent.refused")) == 1
+    assert client.post("inventory", inventory(1)).status == 200
+    view = admin.store.machines.view("node1")
+    assert view is not None and view.health is Health.OK
+
+
+def test_a_disk_must_hold_the_image(admin: Admin, client: Client) -> None:
+    known(admin)
+    client.register(token=client.token())
+    image = {"size": 21 * 10**9, "sha256": "", "compressed_size": 1, "compressed_sha256": "", "kernel": ""}
+    (admin.folder / "disks" / f"{'a' * 32}.raw.zst").write_bytes(b"image")
+    (admin.folder / "disks" / f"{'a' * 32}.json").write_text(json.dumps(image))
+    assert "has 20000000000 bytes, 21000000000 are needed" in client.post("inventory", inventory(1)).json["message"]
+    machine = admin.store.machines.get("node1")
+    assert machine is not None and machine.install_disk == ""
+
+
 def test_a_token_of_nobody_is_refused(client: Client) -> None:
     assert client.register(token="x" * 43).status == 403
 

@@ -18,13 +18,16 @@ DO = ActionKind
 S = NodeState
 
 
+VIEWED = ("health", "last_error", "inspected", "registered")
+
+
 def ago(seconds: float) -> datetime:
     return NOW - timedelta(seconds=seconds)
 
 
 def view(state: NodeState, since: float = 100, **changes: Any) -> MachineView:
     """A machine with a BMC, which shall be installed and whose agent was heard ten seconds ago."""
-    of_view = {name: changes.pop(name) for name in ("health", "last_error", "inspected") if name in changes}
+    of_view = {name: changes.pop(name) for name in VIEWED if name in changes}
     ordinary = {"bmc": "ipmi://10.0.0.5", "approved": True, "target": Target.INSTALLED, "install_disk": "D1"}
     machine = Machine("m1", **{**ordinary, "last_seen": ago(10), "last_words": "waits", **changes})
     plain = MachineView(machine, state, Health.OK, "", (), {}, None, None, since=ago(since))
@@ -37,6 +40,7 @@ def order(kind: OrderKind, status: OrderStatus, given: float = 50, updated: floa
 
 GONE: dict[str, Any] = {"last_seen": None}
 SILENT: dict[str, Any] = {"health": Health.DELAYED, "last_error": "@silent"}
+AT_BMC: dict[str, Any] = {"health": Health.PROBLEM, "last_error": "The BMC of m1 does not answer"}
 PXE, DISK = {"boot_device": BootDevice.PXE}, {"boot_device": BootDevice.DISK}
 ANY = (OrderStatus.WAITING, OrderStatus.RUNNING)
 
@@ -71,6 +75,8 @@ ROWS = {
     "not approved": Row(view(S.DISCOVERING, approved=False), None, DO.NOTHING, says="machines approve m1"),
     "its agent is there": Row(view(S.DISCOVERING), None, DO.NOTHING, says="about to send"),
     "its agent sent nothing": Row(view(S.DISCOVERING, 121), None, DO.GIVE_INSPECT),
+    "its agent came late": Row(view(S.DISCOVERING, 500, registered=ago(20)), None, DO.NOTHING, says="about to send"),
+    "its agent came late, and sent nothing": Row(view(S.DISCOVERING, 500, registered=ago(121)), None, DO.GIVE_INSPECT),
     "was asked": Row(view(S.DISCOVERING, 121), order(INSPECT, OrderStatus.WAITING), DO.NOTHING, says="was asked"),
     "was asked in an earlier life": Row(view(S.DISCOVERING, 121), order(INSPECT, FAILED, 130, 125), DO.GIVE_INSPECT),
     "its agent of before a reset": Row(view(S.DISCOVERING, 5), None, DO.DISCOVER),
@@ -97,6 +103,8 @@ ROWS = {
     ),
     "let in no longer": Row(view(S.DISCOVERED, approved=False), None, DO.NOTHING, says="approve"),
     "no disk": Row(view(S.DISCOVERED, install_disk=""), None, DO.MARK_HEALTH, says="No disk was chosen"),
+    "its BMC failed": Row(view(S.DISCOVERED, **GONE, **AT_BMC), None, DO.DISCOVER),
+    "its BMC failed, and somebody booted it": Row(view(S.DISCOVERED, **AT_BMC), None, DO.MARK_HEALTH),
     # Hardware
     "no order yet": Row(view(S.HARDWARE_INSTALLING), None, DO.GIVE_WIPE),
     "an order of before": Row(view(S.HARDWARE_INSTALLING), order(WIPE, SUCCEEDED, 101), DO.GIVE_WIPE),
