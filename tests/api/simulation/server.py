@@ -35,6 +35,7 @@ class Server:
     ignores_boot_device: bool = False
     token_of: int | None = None  # it boots with that server's script
     replays: str | None = None  # a token that it uses again
+    floods: bool = False  # it sends 100 MB
     fails: dict[str, str] = field(default_factory=dict)  # how orders of a kind end
     installed: Mapping[str, Any] = field(default_factory=dict)  # the order whose image is on its disk
     runs: asyncio.Task[None] | None = None
@@ -140,6 +141,8 @@ class Agent:
         await self.server.reach("registered")
 
     async def tell(self) -> None:
+        if self.server.floods:
+            await self.link.flood("inventory", 100_000_000)
         self.server.count["inventories sent"] += 1
         raw = self.server.raw(self.server.number)
         status, answer = await self._post("inventory", {"raw": dict(raw)}, "inventory")

@@ -7,7 +7,7 @@ import json
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 
 @dataclass
@@ -54,6 +54,21 @@ class Link:
             raise
         self.times.of[kind].append(time.perf_counter() - begun)
         return status, answer
+
+    async def flood(self, path: str, size: int) -> NoReturn:
+        """Send so many bytes, as far as they are taken. Raises OSError or EOFError in any case."""
+        self.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            head = f"POST /v1/agent/{path} HTTP/1.1\r\nHost: admin\r\nContent-Length: {size}\r\n"
+            writer.write(f"{head}Authorization: Bearer {self.session}\r\n\r\n".encode())
+            for _ in range(size >> 16):
+                writer.write(b"x" * (1 << 16))
+                await writer.drain()
+            await reader.readuntil(b"\r\n\r\n")
+        finally:
+            writer.transport.abort()
+        raise EOFError
 
     def close(self) -> None:
         """Hang up."""

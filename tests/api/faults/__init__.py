@@ -1,0 +1,1 @@
+"""What goes wrong on a machine's way, and what comes of it."""
