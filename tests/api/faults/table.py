@@ -104,6 +104,19 @@ def _finds(raw: Callable[[int], dict[str, str]], _rack: Rack, server: Server) ->
         server.agent.told = False  # an agent looks whether there is another disk, and tells it anew
 
 
+def _steals(rack: Rack, server: Server) -> None:
+    """It boots when the other one is in: before that, who fetches its boot script costs it another boot."""
+    victim = rack.servers[f"node{VICTIM}"]
+    server.token_of, server.dead = VICTIM, True
+
+    def at(_one: Server, reached: str) -> None:
+        if reached == "registered":
+            victim.at, server.dead = _nothing, False
+            rack.call(server.power, True, "pxe", rack.port)
+
+    victim.at = at
+
+
 def _replays(rack: Rack, server: Server) -> None:
     def at(one: Server, reached: str) -> None:
         if reached == "registered" and one.replays is None and one.agent is not None:
@@ -333,7 +346,7 @@ ROWS: tuple[Row, ...] = (
         _S.DISCOVERING,
         _NOTHING_HEARD,
         f"The token is void; the other machine's session goes on. {_BOOTS}",
-        partial(_set, token_of=VICTIM),
+        _steals,
         partial(_set, token_of=None),
         "The token is node0's, but this is {name}: …",
         target=Target.DISCOVERED,
