@@ -149,6 +149,7 @@ class Actor:
             return
         self.store.machines.pin(node.name, node.host_key, opened.ssh_key)
         self.store.nodes.set_facts(node.name, facts)
+        self.store.applied.forget_node(node.name)  # a step may have ended while the machine was being reset
         if view.last_error.startswith(_AT_SSH):
             self.store.machines.set_health(node.name, Health.OK)
         self.store.machines.move(node.name, action.to, actor=ACTOR, reason=action.reason, expected=view.state)
