@@ -24,7 +24,7 @@ def fetch(url: str, target: Path) -> None:
     if not url.startswith("http://"):
         raise OSError(f"{url[:200]} is no HTTP address")
     try:
-        with urllib.request.urlopen(url, timeout=_PATIENCE) as answer, target.open("wb") as file:  # noqa: S310
+        with urllib.request.urlopen(url, timeout=_PATIENCE) as answer, target.open("wb") as file:  # noqa: S310 # http
             expected = int(answer.headers.get("Content-Length") or -1)
             size = 0
             while piece := answer.read(_PIECE):
