@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crowbar_cli.target import Place, Target
 
 if TYPE_CHECKING:
-    from crowbar.catalog.model import WantedProposal
+    from crowbar.catalog.cluster import Cluster
+    from crowbar.catalog.model import Catalog, WantedProposal
     from crowbar.services.context import Context
     from crowbar.store.model import Node
+    from crowbar_cli.options import Settings
 
 
 @dataclass(frozen=True)
@@ -24,20 +25,32 @@ class Preview:
     notes: tuple[str, ...] = ()
 
 
-@contextlib.contextmanager
-def previewed(context: Context, target: Target) -> Iterator[Preview]:
-    """The target's proposals, checked, with a node that is not there yet as it can be expected to be.
+@dataclass(frozen=True)
+class Ready:
+    """What to deploy. ``left_out`` says why machines of the file have no system, by name."""
+
+    proposals: list[WantedProposal]
+    left_out: Mapping[str, str]
+    from_machines: bool
+
+
+def previewed(context: Context, target: Target) -> Preview:
+    """The target's proposals, checked, with nodes that are not there yet as they can be expected to be.
 
     Raises InputError with all faults of the proposals.
     """
     from crowbar.services.rehearsal import with_nodes
 
-    node, note = _expected(context, target)
-    if node is None:
-        yield Preview(context, proposals_of(context, target))
-        return
-    with with_nodes(context, [node]) as rehearsal:
-        yield Preview(rehearsal, proposals_of(rehearsal, target), (note,))
+    nodes, notes = _expected(context, target)
+    rehearsal = with_nodes(context, nodes)
+    return Preview(rehearsal, proposals_of(rehearsal, target), notes)
+
+
+def cluster_of(target: Target) -> Cluster:
+    """What the target's file says of machines; without a file, nothing. Raises InputError with all faults."""
+    from crowbar.catalog.cluster import Cluster, read_cluster
+
+    return Cluster() if target.file is None else read_cluster(target.file)
 
 
 def proposals_of(context: Context, target: Target) -> list[WantedProposal]:
@@ -53,8 +66,8 @@ def proposals_of(context: Context, target: Target) -> list[WantedProposal]:
     return batch.read(context, target.file)
 
 
-def made_ready(context: Context, target: Target, say: Callable[[str], None]) -> list[WantedProposal]:
-    """Have the target's nodes there, running and in the store; give its proposals, checked against them.
+def made_ready(settings: Settings, context: Context, target: Target, say: Callable[[str], None]) -> Ready:
+    """Have the target's nodes there, running and in the store; what to deploy, checked against them.
 
     ``say`` is told what goes on. Raises InputError for faulty proposals (then nothing was made), EnvironmentFault where
     this host cannot do it.
@@ -62,8 +75,11 @@ def made_ready(context: Context, target: Target, say: Callable[[str], None]) -> 
     from crowbar.services.wanted import merged
     from crowbar_cli import single_node, this_host
 
-    with previewed(context, target) as preview:
-        packages, wanted = chosen_packages(preview), merged(preview.context, preview.proposals)
+    cluster = cluster_of(target)
+    if cluster.has_machines and target.place is Place.KNOWN:
+        return _brought(settings, context, target, cluster, say)
+    preview = previewed(context, target)
+    packages, wanted = chosen_packages(preview), merged(preview.context, preview.proposals)
     match target.place:
         case Place.SINGLE_NODE:
             single_node.bring_up(context, packages, wanted, say)
@@ -71,7 +87,43 @@ def made_ready(context: Context, target: Target, say: Callable[[str], None]) -> 
             this_host.take(context, say)
         case Place.KNOWN:
             single_node.power_on(context, wanted, say)
-    return proposals_of(context, target)
+    proposals = proposals_of(context, target)
+    _route(settings, context, proposals, say)
+    return Ready(proposals, {}, from_machines=False)
+
+
+def _brought(
+    settings: Settings, context: Context, target: Target, cluster: Cluster, say: Callable[[str], None]
+) -> Ready:
+    """As `made_ready`, for a file with machines."""
+    from crowbar.services.cluster.standing import standing
+    from crowbar.services.wanted import merged
+    from crowbar_cli.cluster import chain, reach
+
+    behind: tuple[str, ...] = ()
+    if any(standing(context, cluster).to_come.values()):
+        # Which nodes the roles get can only be told when they have turned up; the image is for all roles then.
+        packages = packages_of(context.catalog)
+    else:
+        preview = previewed(context, target)
+        packages = chosen_packages(preview)
+        behind = tuple(reach.behind(preview.context, merged(preview.context, preview.proposals)))
+    left_out = chain.bring(settings, context, cluster, packages, behind, say)
+    proposals = previewed(context, target).proposals
+    _route(settings, context, proposals, say)
+    return Ready(proposals, left_out, from_machines=True)
+
+
+def _route(settings: Settings, context: Context, proposals: list[WantedProposal], say: Callable[[str], None]) -> None:
+    from crowbar.services.wanted import merged
+    from crowbar_cli.cluster import reach
+
+    reach.route(settings, context, merged(context, proposals), say)
+
+
+def packages_of(catalog: Catalog) -> tuple[str, ...]:
+    """The Debian packages of all roles that there are."""
+    return tuple(sorted({package for one in catalog for role in one.roles.values() for package in role.packages}))
 
 
 def chosen_packages(preview: Preview) -> tuple[str, ...]:
@@ -87,15 +139,18 @@ def chosen_packages(preview: Preview) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _expected(context: Context, target: Target) -> tuple[Node | None, str]:
-    """The node that the target would add, and a note that says what of it is an estimate."""
+def _expected(context: Context, target: Target) -> tuple[list[Node], tuple[str, ...]]:
+    """The nodes that the target would add, and notes that say what of them is an estimate."""
     from crowbar_cli import single_node, this_host
+    from crowbar_cli.cluster.expected import expected
 
     match target.place:
         case Place.SINGLE_NODE if context.store.nodes.get(single_node.NAME) is None:
-            return single_node.estimated(), (
-                "The container machine is not there yet: what it can do is estimated from what this host can do."
-            )
+            note = "The container machine is not there yet: what it can do is estimated from what this host can do."
+            return [single_node.estimated()], (note,)
         case Place.THIS_HOST if this_host.known(context) is None:
-            return this_host.described(), "This host is not a node yet: the plan is for what was found on it now."
-    return None, ""
+            note = "This host is not a node yet: the plan is for what was found on it now."
+            return [this_host.described()], (note,)
+        case Place.KNOWN:
+            return expected(context, cluster_of(target))
+    return [], ()

@@ -7,14 +7,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Discriminator, Field, Tag, ValidationError
 
 from crowbar.catalog.attributes import merge, minimal, unwipeable, wipe
 from crowbar.catalog.check import ELEMENTS, by_line, check
+from crowbar.catalog.cluster import proposals_of
 from crowbar.catalog.model import Barclamp, Catalog, NodeView, WantedProposal
+from crowbar.catalog.placement import Candidate, Choice, Selection, choose
 from crowbar.catalog.raw import Raw, raw_faults
 from crowbar.catalog.source import DataPath, Source, parse_yaml, read_yaml
 from crowbar.errors import Fault, InputError
@@ -29,8 +31,18 @@ _HEADER = """\
 """
 
 
+def _way(given: Any) -> str:
+    return "[selection]" if isinstance(given, (dict, Selection)) else "[nodes]"
+
+
+# A role's nodes: their names, or what they are chosen by.
+_Holders = Annotated[
+    Annotated[list[str], Tag("[nodes]")] | Annotated[Selection, Tag("[selection]")], Discriminator(_way)
+]
+
+
 class _Deployment(Raw):
-    elements: dict[str, list[str]] = Field(default_factory=dict)
+    elements: dict[str, _Holders] = Field(default_factory=dict)
 
 
 class _Proposal(Raw):
@@ -46,25 +58,35 @@ class _Batch(Raw):
 
 
 def read_batch(
-    path: Path, catalog: Catalog, nodes: Mapping[str, NodeView], existing: Sequence[WantedProposal] = ()
+    path: Path,
+    catalog: Catalog,
+    nodes: Mapping[str, NodeView],
+    existing: Sequence[WantedProposal] = (),
+    candidates: Sequence[Candidate] = (),
 ) -> list[WantedProposal]:
     """The proposals of a cluster file, checked together with the ``existing`` ones that it does not name.
 
     The attributes of a proposal that exists already are kept: `wipe_attributes` takes from them, `attributes` is
-    merged over them. Nodes stand in the file by name or as "@@alias@@". Attributes are returned minimal. Raises
-    InputError with all faults and their lines.
+    merged over them. Nodes stand in the file by name or as "@@alias@@", or are chosen among the ``candidates``.
+    Attributes are returned minimal. Raises InputError with all faults and their lines.
     """
-    return parse_batch(read_yaml(path), catalog, nodes, existing)
+    return parse_batch(read_yaml(path), catalog, nodes, existing, candidates)
 
 
 def parse_batch(
-    source: Source, catalog: Catalog, nodes: Mapping[str, NodeView], existing: Sequence[WantedProposal] = ()
+    source: Source,
+    catalog: Catalog,
+    nodes: Mapping[str, NodeView],
+    existing: Sequence[WantedProposal] = (),
+    candidates: Sequence[Candidate] = (),
 ) -> list[WantedProposal]:
     """As `read_batch`, from a file that was read."""
+    source = proposals_of(source)
     raw, unsound, malformed = _entries(source)
     kept = {(one.barclamp, one.name): one for one in existing}
     named = {alias: node.name for node in nodes.values() for alias in (*node.aliases, node.name)}
-    wanted = {index: _wanted(one, catalog, kept, named) for index, one in raw.items()}
+    choices = {index: _chosen(one, catalog, kept, candidates) for index, one in raw.items()}
+    wanted = {index: _wanted(one, catalog, kept, named, choices[index]) for index, one in raw.items()}
     mine = {(one.barclamp, one.name) for one in wanted.values()}
     others = [one for key, one in kept.items() if key not in mine]
     indexes = list(wanted)
@@ -80,6 +102,12 @@ def parse_batch(
     found = check(catalog, nodes, [*others, *wanted.values()], place) if wanted else []
     found = [fault for fault in found if fault.place != _UNSOUND]
     found += _unwipeable(raw, catalog, kept, source)
+    found += [
+        source.fault(f"{role} {choice.problem}", "proposals", index, *ELEMENTS, role)
+        for index, by_role in choices.items()
+        for role, choice in by_role.items()
+        if choice.problem
+    ]
     faults = sorted([*malformed, *found], key=by_line)
     if faults:
         raise InputError(f"{source.name} cannot be deployed; nothing was changed.", hint=_hint(catalog), faults=faults)
@@ -94,7 +122,7 @@ def _entries(source: Source) -> tuple[dict[int, _Proposal], set[int], list[Fault
     try:
         return dict(enumerate(_Batch.model_validate(source.data).proposals)), set(), []
     except ValidationError as error:
-        faults = raw_faults(source, error, (_Batch, _Proposal, _Deployment))
+        faults = raw_faults(source, error, (_Batch, _Proposal, _Deployment, Selection))
     listed = source.data.get("proposals")
     entries: dict[int, _Proposal] = {}
     unsound: set[int] = set()
@@ -137,19 +165,58 @@ def _spans_lines(attributes: Any, path: Sequence[str | int]) -> bool:
     return isinstance(attributes, str) and "\n" in attributes
 
 
-def _wanted(
-    raw: _Proposal, catalog: Catalog, kept: Mapping[tuple[str, str], WantedProposal], named: Mapping[str, str]
-) -> WantedProposal:
+def placements(
+    source: Source, catalog: Catalog, existing: Sequence[WantedProposal], candidates: Sequence[Candidate]
+) -> dict[tuple[str, str], Choice]:
+    """Which nodes a file's selections choose, and why, by barclamp and role. The file must be sound."""
+    raw, _, _ = _entries(proposals_of(source))
+    kept = {(one.barclamp, one.name): one for one in existing}
+    return {
+        (catalog.get(one.barclamp).name, role): choice
+        for one in raw.values()
+        for role, choice in _chosen(one, catalog, kept, candidates).items()
+    }
+
+
+def _old(raw: _Proposal, catalog: Catalog, kept: Mapping[tuple[str, str], WantedProposal]) -> WantedProposal:
+    """The proposal that is there already, or an empty one."""
     barclamp = catalog.find(raw.barclamp)
     name = barclamp.name if barclamp else raw.barclamp
-    old = kept.get((name, raw.name), WantedProposal(name, raw.name))
+    return kept.get((name, raw.name), WantedProposal(name, raw.name))
+
+
+def _chosen(
+    raw: _Proposal,
+    catalog: Catalog,
+    kept: Mapping[tuple[str, str], WantedProposal],
+    candidates: Sequence[Candidate],
+) -> dict[str, Choice]:
+    """By role, which nodes its selection means."""
+    holders = _old(raw, catalog, kept).elements
+    elements = raw.deployment.elements if raw.deployment is not None else {}
+    return {
+        role: choose(one, candidates, holders.get(role, ()))
+        for role, one in elements.items()
+        if isinstance(one, Selection)
+    }
+
+
+def _wanted(
+    raw: _Proposal,
+    catalog: Catalog,
+    kept: Mapping[tuple[str, str], WantedProposal],
+    named: Mapping[str, str],
+    choices: Mapping[str, Choice],
+) -> WantedProposal:
+    old = _old(raw, catalog, kept)
     elements = dict(old.elements)
     if raw.deployment is not None:
         elements = {
-            role: tuple(_node(one, named) for one in one_of) for role, one_of in raw.deployment.elements.items()
+            role: choices[role].names if isinstance(one, Selection) else tuple(_node(name, named) for name in one)
+            for role, one in raw.deployment.elements.items()
         }
     attributes = merge(wipe(old.attributes, raw.wipe_attributes), raw.attributes)
-    return WantedProposal(name, raw.name, attributes, elements)
+    return WantedProposal(old.barclamp, old.name, attributes, elements)
 
 
 def _unwipeable(
@@ -159,7 +226,7 @@ def _unwipeable(
     faults: list[Fault] = []
     for index, one in raw.items():
         if barclamp := catalog.find(one.barclamp):
-            old = kept.get((barclamp.name, one.name), WantedProposal(barclamp.name, one.name))
+            old = _old(one, catalog, kept)
             place = partial(source.place, "proposals", index, "wipe_attributes")
             faults += unwipeable(barclamp, old.attributes, one.wipe_attributes, place)
     return faults

@@ -33,7 +33,7 @@ def raw_faults(source: Source, error: ValidationError, models: Iterable[type[Raw
 
 
 def _fault(source: Source, kind: str, loc: tuple[str | int, ...], given: object, said: str, keys: list[str]) -> Fault:
-    path = tuple(part for part in loc if part != "[key]")
+    path = tuple(part for part in loc if not str(part).startswith("["))  # pydantic's own words: "[key]", our tags
     where = ".".join(map(str, path))
     if kind == "extra_forbidden":
         message = f"there is no key {path[-1]!r} here{nearest(str(path[-1]), keys)}"

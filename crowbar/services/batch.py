@@ -6,25 +6,38 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crowbar.catalog.batch import dump_batch, read_batch
+from crowbar.catalog.batch import dump_batch, parse_batch, placements
+from crowbar.catalog.cluster import cluster_of
 from crowbar.catalog.model import WantedProposal
+from crowbar.catalog.placement import Choice
+from crowbar.catalog.source import read_yaml
 from crowbar.catalog.variables import in_order
 from crowbar.errors import InputError
+from crowbar.services.cluster.candidates import candidates
 from crowbar.services.proposals import saved
 from crowbar.services.wanted import node_view
-from crowbar.store.model import Node, Proposal
+from crowbar.store.model import Proposal
 
 if TYPE_CHECKING:
     from crowbar.services.context import Context
 
 
-def read(context: Context, path: Path, also: Sequence[Node] = ()) -> list[WantedProposal]:
+def read(context: Context, path: Path) -> list[WantedProposal]:
     """The proposals of a cluster file, merged over the saved ones and checked together with them; nothing is saved.
 
-    ``also`` are nodes that there will be. Raises InputError with all faults and their lines.
+    Raises InputError with all faults and their lines.
     """
-    nodes = {node.name: node_view(node) for node in (*also, *context.store.nodes.list())}
-    return read_batch(path, context.catalog, nodes, saved(context))
+    source = read_yaml(path)
+    cluster = cluster_of(source)
+    nodes = {node.name: node_view(node) for node in context.store.nodes.list()}
+    return parse_batch(source, context.catalog, nodes, saved(context), candidates(context, cluster))
+
+
+def choices(context: Context, path: Path) -> dict[tuple[str, str], Choice]:
+    """Which nodes the selections of a cluster file choose, and why, by barclamp and role."""
+    source = read_yaml(path)
+    found = candidates(context, cluster_of(source))
+    return placements(source, context.catalog, saved(context), found)
 
 
 def import_(context: Context, path: Path) -> list[Proposal]:

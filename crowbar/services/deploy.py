@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from crowbar.apply.applier import AnsibleApplier
@@ -23,6 +24,8 @@ from crowbar.services.lock import deployment_lock
 from crowbar.services.wanted import choices_made, deployed, merged
 from crowbar.store.model import RUNNING_STATES, Deployment, NodeKind, Proposal, StepKind
 
+_NOBODY: Mapping[str, str] = {}
+
 
 def make_plan(context: Context, proposals: Sequence[WantedProposal] = (), *, force: bool = False) -> Plan:
     """The steps that lead to the saved proposals with the given ones laid over them. Changes nothing.
@@ -32,7 +35,9 @@ def make_plan(context: Context, proposals: Sequence[WantedProposal] = (), *, for
     return _plan(context, merged(context, proposals), force=force)
 
 
-def _plan(context: Context, proposals: Mapping[str, WantedProposal], *, force: bool) -> Plan:
+def _plan(
+    context: Context, proposals: Mapping[str, WantedProposal], *, force: bool, left_out: Mapping[str, str] = _NOBODY
+) -> Plan:
     wanted = deployed(context, proposals)
     _refuse_unknown_nodes(wanted)
     _refuse_machines_without_system(context, wanted)
@@ -41,12 +46,15 @@ def _plan(context: Context, proposals: Mapping[str, WantedProposal], *, force: b
         context.catalog,
         {name: proposal.elements for name, proposal in proposals.items()},
         Known(
-            {a.key: a for a in context.store.applied.list() if a.node in wanted.nodes},
+            {a.key: a for a in context.store.applied.list() if a.node in wanted.nodes and a.node not in left_out},
             context.store.published.digests(),
         ),
         lambda vertex: _inputs(context, wanted, published, vertex),
         force=force,
-        notes=choices_made(context.catalog, wanted),
+        notes=[
+            *(f"{name} is left out: it {why}" for name, why in left_out.items()),
+            *choices_made(context.catalog, wanted),
+        ],
     )
 
 
@@ -102,8 +110,12 @@ def deploy(
     cancel: threading.Event,
     force: bool = False,
     applier: Applier | None = None,
+    left_out: Mapping[str, str] = _NOBODY,
 ) -> Deployment:
     """Save the proposals and deploy all that is wanted; give the finished deployment.
+
+    Nodes that are ``left_out`` (with the reason) get nothing, and keep what they have; InputError is raised where a
+    role then has too few.
 
     A deployment that an earlier engine left is closed first, and this one goes on where it stopped. Setting
     ``cancel`` ends the running steps. Raises EnvironmentFault while another deployment runs.
@@ -111,14 +123,16 @@ def deploy(
     with deployment_lock(context.state):
         for interrupted in context.store.deployments.recover():
             watcher.message(f"Deployment {interrupted.id} was interrupted; going on from what it had done.")
-        wanted = merged(context, proposals)
-        _plan(context, wanted, force=force)  # what cannot be planned is refused before anything is saved
+        wanted = _without(context, merged(context, proposals), left_out)
+        _plan(
+            context, wanted, force=force, left_out=left_out
+        )  # what cannot be planned is refused before anything is saved
         for proposal in proposals:
             context.store.proposals.save(
                 Proposal(proposal.barclamp, proposal.name, proposal.attributes, proposal.elements)
             )
         _ensure_secrets(context, wanted)
-        steps = _plan(context, wanted, force=force)
+        steps = _plan(context, wanted, force=force, left_out=left_out)
         run = Run(
             context.store,
             applier or AnsibleApplier(),
@@ -130,6 +144,40 @@ def deploy(
             force=force,
         )
         return run(steps, f"{len(steps.to_run)} of {len(steps.steps)} steps to run")
+
+
+def _without(
+    context: Context, proposals: Mapping[str, WantedProposal], left_out: Mapping[str, str]
+) -> Mapping[str, WantedProposal]:
+    """The proposals as if those nodes held nothing. Raises InputError with each role that has too few others."""
+    if not left_out:
+        return proposals
+    found = {
+        name: replace(
+            one, elements={role: tuple(n for n in nodes if n not in left_out) for role, nodes in one.elements.items()}
+        )
+        for name, one in proposals.items()
+    }
+    faults = [
+        Fault(
+            f"role {role.name}",
+            f"needs {role.count.min} nodes and has {have}: {_who(proposals[name], role.name, left_out)}",
+        )
+        for name in found
+        for role in context.catalog.get(name).roles.values()
+        if (have := len(found[name].elements.get(role.name, ()))) < role.count.min
+    ]
+    if faults:
+        raise InputError(
+            "The cloud cannot be made of the nodes that are there; nothing was deployed.",
+            faults=faults,
+            hint="Mend what is said of the machines and run the same command again, or give their roles to others.",
+        )
+    return found
+
+
+def _who(proposal: WantedProposal, role: str, left_out: Mapping[str, str]) -> str:
+    return "; ".join(f"{node} {left_out[node]}" for node in proposal.elements.get(role, ()) if node in left_out)
 
 
 def _ensure_secrets(context: Context, proposals: Mapping[str, WantedProposal]) -> None:

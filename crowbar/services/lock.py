@@ -66,8 +66,17 @@ def _exclusive(path: Path, taken: str, hint: str) -> Iterator[None]:
 
 def running_pid(state: StateDir) -> int | None:
     """The process id of the deployment that runs now, or None."""
+    return _holder_of(state.lock)
+
+
+def serving_pid(state: StateDir) -> int | None:
+    """The process id of the `crowbar serve` that runs now, or None."""
+    return _holder_of(state.serving)
+
+
+def _holder_of(path: Path) -> int | None:
     try:
-        descriptor = os.open(state.lock, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,9 +16,11 @@ from crowbar.store.boots import Boots
 from crowbar.store.database import Database, insert_if_missing
 from crowbar.store.deployments import Deployments
 from crowbar.store.events import Events
+from crowbar.store.foreseen import ForeseenApplied, ForeseenNodes
 from crowbar.store.hardware import HardwareRevisions
 from crowbar.store.machine_events import MachineEvents
 from crowbar.store.machines import Machines
+from crowbar.store.model import Node
 from crowbar.store.networks import Networks
 from crowbar.store.nodes import Nodes
 from crowbar.store.orders import Orders
@@ -33,10 +36,11 @@ class Store:
 
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database = database
-        self.nodes = Nodes(database)
+        self._vault = vault
+        self.nodes: Nodes = Nodes(database)
         self.proposals = Proposals(database)
         self.deployments = Deployments(database, Publisher(vault))
-        self.applied = AppliedRoles(database)
+        self.applied: AppliedRoles = AppliedRoles(database)
         self.events = Events(database)
         self.published = PublishedFacts(database, vault)
         self.secrets = Secrets(database, vault)
@@ -47,6 +51,13 @@ class Store:
         self.orders = Orders(database)
         self.machine_events = MachineEvents(database)
         self.networks = Networks(database)
+
+    def foreseeing(self, nodes: Sequence[Node]) -> Store:
+        """The store as it will be with these nodes, installed and with nothing applied; not to be closed."""
+        other = Store(self._database, self._vault)
+        other.nodes = ForeseenNodes(self._database, nodes)
+        other.applied = ForeseenApplied(self._database, nodes)
+        return other
 
     def close(self) -> None:
         """Close all connections."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crowbar.verify.reboots import hard_reboots
-from crowbar_cli.commands.verify import cloud_access
+from crowbar_cli.checking import cloud_access
 from tests.cloud.conftest import Cloud
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(3000)]

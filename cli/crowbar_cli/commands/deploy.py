@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from crowbar.store.model import Deployment, DeploymentStatus, StepRow, StepStatus
+from crowbar.store.model import Deployment, DeploymentStatus, StepKind, StepRow, StepStatus
 from crowbar_cli.asking import agree
+from crowbar_cli.checking import verified
 from crowbar_cli.edge import INTERRUPTED
 from crowbar_cli.options import Settings, common
 from crowbar_cli.output import note, show_json
@@ -18,10 +20,20 @@ from crowbar_cli.steps import row_document
 from crowbar_cli.target import Place, Target, target_options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from crowbar.services.context import Context
     from crowbar.services.credentials import AccessPoint
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How it went. ``left_out`` says why machines of the file have no system, by name."""
+
+    deployment: Deployment
+    left_out: Mapping[str, str]
+    from_machines: bool
+
 
 _EXIT_CODES = {DeploymentStatus.SUCCEEDED: 0, DeploymentStatus.CANCELLED: INTERRUPTED}
 
@@ -30,6 +42,12 @@ _EXIT_CODES = {DeploymentStatus.SUCCEEDED: 0, DeploymentStatus.CANCELLED: INTERR
 @target_options
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before this machine itself is changed.")
 @click.option("--reapply", is_flag=True, help="Run every step, also those that have nothing to do.")
+@click.option(
+    "--verify/--no-verify",
+    "check",
+    default=None,
+    help="Check the cloud afterwards, as `crowbar verify` does.  [default: for a FILE with machines, if a step ran]",
+)
 @click.option(
     "--resume", is_flag=True, help="Go on with what an earlier deployment left: failed, cancelled or cut off."
 )
@@ -44,9 +62,13 @@ def deploy(
     on_this_host: bool,
     yes: bool,
     reapply: bool,
+    check: bool | None,
     resume: bool,
 ) -> None:
     """Deploy FILE (a cluster file), or the saved proposals, and show how it goes.
+
+    A FILE with machines takes them from powered off to the verified cloud: their BMCs are logged in to, they are
+    discovered and installed, and their roles applied.
 
     A step that has succeeded is not run again unless what it is made of changed, so a second deployment is quick, and
     one that was stopped goes on where it was. On a terminal, press l for the running step's last lines, and Ctrl-C to
@@ -55,6 +77,7 @@ def deploy(
     \b
     Example:  crowbar deploy --single-node
               crowbar deploy my-cloud.yml
+              crowbar deploy playbooks/clusters/rack.yml   (three virtual machines, made for it)
               crowbar deploy --resume
     Next:     crowbar verify, then crowbar credentials --show
     """
@@ -66,13 +89,19 @@ def deploy(
             _refuse_without_history(context)
         if target.place is Place.THIS_HOST:
             _ask(context, target, yes=yes)
-        deployment = _run(settings, context, target, reapply=reapply)
-        rows = context.store.deployments.steps(deployment.id)
-        _show(settings, context, deployment, rows)
-    ctx.exit(_EXIT_CODES.get(deployment.status, 1))
+        done = _run(settings, context, target, reapply=reapply)
+        rows = context.store.deployments.steps(done.deployment.id)
+        _show(settings, context, done, rows)
+    code = _EXIT_CODES.get(done.deployment.status, 1) or (1 if done.left_out else 0)
+    ran = any(row.kind is not StepKind.GATE and row.status is StepStatus.SUCCEEDED for row in rows)
+    if done.deployment.status is DeploymentStatus.SUCCEEDED and (
+        check or (check is None and done.from_machines and ran)
+    ):
+        code = max(code, 0 if verified(settings) else 1)
+    ctx.exit(code)
 
 
-def _run(settings: Settings, context: Context, target: Target, *, reapply: bool) -> Deployment:
+def _run(settings: Settings, context: Context, target: Target, *, reapply: bool) -> Outcome:
     from crowbar.services import deploy as service
     from crowbar_cli.interrupt import cancelling, terminable
     from crowbar_cli.nodes import made_ready
@@ -80,9 +109,12 @@ def _run(settings: Settings, context: Context, target: Target, *, reapply: bool)
 
     cancel = threading.Event()
     with terminable(), open_watcher(settings) as watcher:
-        proposals = made_ready(context, target, watcher.message)
+        ready = made_ready(settings, context, target, watcher.message)
         with cancelling(cancel, watcher.message):
-            return service.deploy(context, proposals, watcher, cancel=cancel, force=reapply)
+            done = service.deploy(
+                context, ready.proposals, watcher, cancel=cancel, force=reapply, left_out=ready.left_out
+            )
+    return Outcome(done, ready.left_out, ready.from_machines)
 
 
 def _refuse_without_history(context: Context) -> None:
@@ -98,22 +130,26 @@ def _ask(context: Context, target: Target, *, yes: bool) -> None:
     from crowbar_cli import this_host
     from crowbar_cli.nodes import chosen_packages, previewed
 
-    with previewed(context, target) as preview:
-        wanted = merged(preview.context, preview.proposals)
-        changes = this_host.changes(context, wanted, chosen_packages(preview))
+    preview = previewed(context, target)
+    wanted = merged(preview.context, preview.proposals)
+    changes = this_host.changes(context, wanted, chosen_packages(preview))
     for line in changes:
         note(line)
     if not yes:
         agree("Install the cloud on this machine?")
 
 
-def _show(settings: Settings, context: Context, deployment: Deployment, rows: Sequence[StepRow]) -> None:
+def _show(settings: Settings, context: Context, done: Outcome, rows: Sequence[StepRow]) -> None:
     from crowbar.services.credentials import access_points
 
+    deployment = done.deployment
+    for name, why in done.left_out.items():
+        note(f"left out: {name} {why}. See: crowbar machines show {name} --timeline")
     succeeded = deployment.status is DeploymentStatus.SUCCEEDED
     access = access_points(context) if succeeded else []
     if settings.json:
-        show_json({"deployment": deployment, "steps": [row_document(row) for row in rows], "access": access})
+        steps = [row_document(row) for row in rows]
+        show_json({"deployment": deployment, "steps": steps, "access": access, "left_out": done.left_out})
     elif succeeded:
         _welcome(access)
     else:

@@ -44,7 +44,8 @@ def plan(settings: Settings, file: Path | None, single_node: bool, on_this_host:
     from crowbar_cli.target import Target
 
     target = Target.of(file, single_node=single_node, on_this_host=on_this_host)
-    with opened(settings) as context, previewed(context, target) as preview:
+    with opened(settings) as context:
+        preview = previewed(context, target)
         made = make_plan(preview.context, preview.proposals, force=reapply)
     if settings.json:
         show_json({"steps": [planned_document(step) for step in made.steps], "notes": [*preview.notes, *made.notes]})

@@ -2,7 +2,7 @@
 
 from crowbar.rack.virtual.choose import Wanted
 from crowbar.rack.virtual.faults import Fault, FaultKind
-from crowbar.rack.virtual.rack import MachineStatus, RackStatus, down, set_fault, status, up
+from crowbar.rack.virtual.rack import MachineStatus, RackStatus, down, provide, set_fault, status, up
 from crowbar.rack.virtual.record import Firmware, Kind, MachineRecord, RackRecord, load
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Wanted",
     "down",
     "load",
+    "provide",
     "set_fault",
     "status",
     "up",

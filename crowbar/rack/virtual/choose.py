@@ -33,14 +33,14 @@ def check_count(count: int) -> None:
         raise InputError(f"A rack has 1 to {MOST_MACHINES} machines, not {count}.")
 
 
-def new_machine(tag: str, number: int, wanted: Wanted, bmc_network: IPv4Network) -> MachineRecord:
-    """The machine of that number in the rack ``tag`` (8 hexadecimal digits).
+def new_machine(tag: str, number: int, wanted: Wanted, bmc_network: IPv4Network, name: str = "") -> MachineRecord:
+    """The machine of that number in the rack ``tag`` (8 hexadecimal digits); without a name it is called by its number.
 
     MAC addresses and serial numbers follow from tag and number, so that two racks of one host differ; the UUID and
     the BMC's password are random.
     """
     return MachineRecord(
-        name=f"server{number}",
+        name=name or f"server{number}",
         number=number,
         kind=wanted.kind,
         firmware=wanted.firmware,

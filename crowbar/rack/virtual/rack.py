@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -71,12 +71,33 @@ def up(folder: Path, count: int, wanted: Wanted) -> RackRecord:
     What there is already stays as it is. Raises InputError and EnvironmentFault.
     """
     check_count(count)
+    return _grown(folder, lambda old: {f"server{n}": wanted for n in range(len(old.machines) + 1, count + 1)})
+
+
+def provide(folder: Path, wanted: Mapping[str, Wanted]) -> RackRecord:
+    """Have a rack that has these machines, by name; those that there are stay as they are, whatever they are like.
+
+    Raises InputError and EnvironmentFault.
+    """
+
+    def missing(old: RackRecord) -> Mapping[str, Wanted]:
+        there = {machine.name for machine in old.machines}
+        new = {name: one for name, one in wanted.items() if name not in there}
+        check_count(len(there) + len(new))
+        return new
+
+    return _grown(folder, missing)
+
+
+def _grown(folder: Path, missing: Callable[[RackRecord], Mapping[str, Wanted]]) -> RackRecord:
+    """The rack with the machines that ``missing`` tells of it as it is, running."""
     rack = RackFolder(folder.resolve())
     _make_folder(rack)
     with _locked(rack):
         old = record.load(rack.root) if (rack.root / record.NAME).exists() else wiring.plan_networks(rack.tag)
         new = [
-            new_machine(rack.tag, number, wanted, old.bmc.network) for number in range(len(old.machines) + 1, count + 1)
+            new_machine(rack.tag, number, one, old.bmc.network, name)
+            for number, (name, one) in enumerate(missing(old).items(), start=len(old.machines) + 1)
         ]
         whole = replace(old, machines=(*old.machines, *new))
         _check_host(whole)

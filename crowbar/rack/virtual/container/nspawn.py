@@ -20,6 +20,8 @@ _ARGUMENTS, _DESCRIPTION = "arguments", "machine.json"
 def argv(names: Names, machine: MachineRecord, root: Path, namespace: Path, options: Sequence[str]) -> list[str]:
     """The command that boots the system in ``root``; ``namespace`` is the file of its network namespace."""
     return [
+        # Else /proc/sys/net is read-only, as the network namespace is not of systemd-nspawn's own making.
+        *("env", "SYSTEMD_NSPAWN_API_VFS_WRITABLE=network"),
         *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--timezone=off", "--resolv-conf=off"),
         *("--link-journal=no", f"--machine={names.machine}", f"--hostname={machine.name}", f"--uuid={machine.uuid}"),
         *(f"--directory={root.resolve()}", f"--network-namespace-path={namespace}"),

@@ -1,0 +1,143 @@
+"""The chain: networks, rack, BMCs, discovery and installation, for as many of a file's machines as need it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from crowbar.errors import NodeError
+from crowbar_cli.cluster import reach
+from crowbar_cli.cluster.serving import served
+from crowbar_cli.cluster.sources import bmcs, put_up
+from crowbar_cli.options import Settings
+
+if TYPE_CHECKING:
+    from crowbar.catalog.cluster import Cluster
+    from crowbar.services.cluster.standing import Standing
+    from crowbar.services.context import Context
+    from crowbar.services.machines.adding import Candidate
+
+Say = Callable[[str], None]
+_EVERY = 1.0  # seconds
+_QUIET = 30.0  # seconds after which it is said again what is waited for
+
+
+def bring(
+    settings: Settings, context: Context, cluster: Cluster, packages: tuple[str, ...], behind: tuple[str, ...], say: Say
+) -> dict[str, str]:
+    """Have the file's machines installed with ``packages``; why those are left out that do not get there, by name.
+
+    ``behind`` are the networks that the cloud puts behind its gateway. Can be stopped and begun again at any moment.
+    Raises InputError and EnvironmentFault; NodeError if not one machine got there.
+    """
+    from crowbar.services.cluster.standing import left_out, standing
+
+    reach.check(settings, behind)
+    _networks(context, cluster)
+    rack = put_up(settings, context, cluster, say)
+    now = standing(context, cluster)
+    if not now.waiting and not any(now.to_come.values()):
+        return {}
+    with served(settings, say) as check:
+        _discover(context, cluster, bmcs(cluster, context, rack), say)
+        _image(settings, packages)
+        _install(context, cluster)
+        now = _wait(context, cluster, check, say)
+    missing = left_out(now)
+    for name, why in missing.items():
+        say(f"{name} is left out: it {why}")
+    if len(missing) == len(now.views):
+        raise NodeError("No machine was installed.", hint="crowbar machines show NAME --timeline")
+    return missing
+
+
+def _networks(context: Context, cluster: Cluster) -> None:
+    from dataclasses import asdict
+
+    from crowbar.store.machine_model import Network
+
+    for one in cluster.networks:
+        network = Network(**asdict(one))
+        if context.store.networks.get(one.name) != network:
+            context.store.networks.save(network)
+
+
+def _discover(context: Context, cluster: Cluster, candidates: Sequence[Candidate], say: Say) -> None:
+    from crowbar.services.machines.adding import add
+
+    if candidates:
+        found = add(
+            context.store,
+            candidates,
+            lambda one: say(f"{one.name}: BMC {one.address}: {one.problem or f'power {one.power}'}"),
+            lambda _working: None,  # the file names them as this cloud's
+        )
+        for one in found:
+            if one.problem:
+                say(f"{one.name}: its BMC does not let Crowbar in; it goes on without it")
+    for machine in cluster.machines:
+        known = context.store.machines.get(machine.name)
+        if known is None:
+            continue
+        wanted = {
+            key: value
+            for key in ("group", "intended_role", "rack_position")
+            if (value := getattr(machine, key)) and value != getattr(known, key)
+        }
+        if wanted:
+            context.store.machines.update(known.name, **wanted)
+
+
+def _image(settings: Settings, packages: tuple[str, ...]) -> None:
+    from crowbar_cli.disk_image import provide
+
+    provide(settings, packages)  # while the machines boot
+
+
+def _install(context: Context, cluster: Cluster) -> None:
+    """Wish for the installation of those that have none; a machine that cannot be installed yet gets it later."""
+    from crowbar.errors import InputError
+    from crowbar.services.cluster.standing import standing
+    from crowbar.services.machines.wishes import install
+    from crowbar.store.machine_model import Target
+
+    for name, view in standing(context, cluster).views.items():
+        if name not in standing(context, cluster).waiting or view is None or view.machine.target is Target.INSTALLED:
+            continue
+        try:
+            install(context.store, [name])
+        except InputError:  # it has a problem, or waits for approval: it is asked again in the next round
+            continue
+
+
+def _wait(context: Context, cluster: Cluster, check: Callable[[], None], say: Say) -> Standing:
+    """Until every machine is installed, or has had a problem for too long."""
+    from crowbar.services.cluster.standing import MATCHED_SECONDS, changed, given_up, standing
+
+    since: dict[str, tuple[str, float]] = {}
+    before: list[str] = []
+    spoke = time.monotonic()
+    while True:
+        check()
+        _install(context, cluster)
+        now = standing(context, cluster)
+        lines, moment = now.lines(), time.monotonic()
+        for line in changed(before, lines):
+            say(line)
+            spoke = moment
+        if moment - spoke > _QUIET:
+            say(f"waiting for {', '.join([*now.waiting, *(what for what, n in now.to_come.items() if n)])}")
+            spoke = moment
+        before = lines
+        for name, view in now.views.items():
+            words = "" if view is None else f"{view.state} {view.health}"
+            if since.get(name, ("", 0.0))[0] != words:
+                since[name] = words, moment
+        hopeful = [name for name in now.waiting if not given_up(now.views[name], moment - since[name][1])]
+        to_come = (
+            any(now.to_come.values()) and moment - max([s for _, s in since.values()] or [spoke]) < MATCHED_SECONDS
+        )
+        if not hopeful and not to_come:
+            return now
+        time.sleep(_EVERY)

@@ -1,0 +1,52 @@
+"""The nodes that a file's machines will be, for plans that are made before there are any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from crowbar.store.model import Node, NodeKind
+
+if TYPE_CHECKING:
+    from crowbar.catalog.cluster import Cluster, FileMachine
+    from crowbar.services.context import Context
+
+_EXAMPLE_ADDRESS = "192.0.2.1"  # a machine gets its own when it is installed
+_NETWORKS = ("admin", "public", "storage", "tenant")
+
+
+def expected(context: Context, cluster: Cluster) -> tuple[list[Node], tuple[str, ...]]:
+    """The nodes of machines without a system, as they can be expected to be; and notes that say what is estimated."""
+    from crowbar.services.cluster.standing import installed, standing
+
+    listed = {one.name: one for one in cluster.machines}
+    missing = [name for name, view in standing(context, cluster).views.items() if not installed(view)]
+    nodes = [_node(context, name, listed.get(name)) for name in missing]
+    note = f"{', '.join(missing)}: not installed yet; what they can do is estimated, and their addresses are examples."
+    return nodes, (note,) if missing else ()
+
+
+def _node(context: Context, name: str, listed: FileMachine | None) -> Node:
+    known = context.store.nodes.get(name)
+    addresses = dict.fromkeys(_NETWORKS, _EXAMPLE_ADDRESS) | (dict(known.addresses) if known else {})
+    facts = known.facts if known and known.facts else _facts(context, listed)
+    return Node(name, NodeKind.MACHINE, addresses, known.aliases if known else (), facts=facts)
+
+
+def _facts(context: Context, listed: FileMachine | None) -> dict[str, object]:
+    """Of a container what this host can do; of a server, what roles ask of one."""
+    from crowbar_cli.single_node import estimated
+
+    if listed is not None and listed.virtual is not None and listed.virtual.kind == "container":
+        return dict(estimated().facts)
+    return {"capabilities": sorted(_asked_for(context))}
+
+
+def _asked_for(context: Context) -> Iterable[str]:
+    return {
+        word
+        for barclamp in context.catalog
+        for choices in barclamp.choices.values()
+        for choice in choices
+        for word in choice.needs
+    }
