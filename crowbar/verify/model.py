@@ -37,6 +37,7 @@ class CheckName(StrEnum):
     TRANSFER = "transfer"  # 20 MB each way
     VOLUME = "volume"  # a volume is attached and written to
     REBOOT = "reboot"  # a hard reboot, after which the instance is reached again
+    COMPUTES = "computes"  # an instance on each other hypervisor, reached from the first over the tunnels
     DETACH = "detach"  # the volume still holds what was written, and is detached
     ISOLATION = "isolation"  # the two projects' networks do not reach each other
     DASHBOARD = "dashboard"  # a browser signs in and sees the instance
@@ -46,7 +47,7 @@ class CheckName(StrEnum):
 class CheckStatus(StrEnum):
     """How a check ended, or is: ``waiting`` is told in between, and is in no report.
 
-    ``skipped`` only where the cloud has no such service in its catalogue.
+    ``skipped`` only where the cloud has no such service in its catalogue, or but one hypervisor.
     """
 
     WAITING = "waiting"
@@ -70,6 +71,7 @@ NEEDS: dict[CheckName, tuple[CheckName, ...]] = {
     CheckName.TRANSFER: (CheckName.SSH,),
     CheckName.VOLUME: (CheckName.SSH,),
     CheckName.REBOOT: (CheckName.SSH,),
+    CheckName.COMPUTES: (CheckName.SSH,),
     CheckName.DETACH: (CheckName.VOLUME,),
     CheckName.ISOLATION: (CheckName.SSH, CheckName.SECOND_PROJECT),
     CheckName.DASHBOARD: (CheckName.INSTANCE,),
@@ -114,3 +116,7 @@ class Report:
 
 class CheckError(CrowbarError):
     """The cloud did not do what it should; the message says what was seen instead."""
+
+
+class NotHereError(CrowbarError):
+    """The cloud is not made so that this can be checked; the message says why."""

@@ -12,7 +12,17 @@ from paramiko import SSHException
 
 from crowbar.errors import CrowbarError
 from crowbar.verify.cloud import Cloud, sign_in
-from crowbar.verify.model import NEEDS, Check, CheckError, CheckName, CheckStatus, CloudAccess, Report, with_needs
+from crowbar.verify.model import (
+    NEEDS,
+    Check,
+    CheckError,
+    CheckName,
+    CheckStatus,
+    CloudAccess,
+    NotHereError,
+    Report,
+    with_needs,
+)
 from crowbar.verify.poll import Waiting
 from crowbar.verify.removal import remove
 from crowbar.verify.run_id import alive, dead_runs, forget, new_run
@@ -91,6 +101,8 @@ class _Session:
             scenario.waiting = self._waiting(name, started)
             try:
                 status, detail = CheckStatus.PASSED, CHECKS[name](scenario)
+            except NotHereError as reason:
+                status, detail = CheckStatus.SKIPPED, reason.message
             except CLOUD_ERRORS as error:
                 status, detail = CheckStatus.FAILED, _said(error)
         self._finish(name, status, started, detail)

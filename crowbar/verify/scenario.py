@@ -13,11 +13,11 @@ from pathlib import Path
 
 import paramiko
 
-from crowbar.verify import dashboard, networks, servers, services, storage, vnc
+from crowbar.verify import computes, dashboard, networks, servers, services, storage, vnc
 from crowbar.verify.cloud import BLOCK_STORAGE, Cloud
 from crowbar.verify.guest import Guest, login, new_key
 from crowbar.verify.image import build_image
-from crowbar.verify.model import CheckError, CheckName
+from crowbar.verify.model import CheckError, CheckName, NotHereError
 from crowbar.verify.networks import Port, Segment
 from crowbar.verify.poll import Waiting, unheard
 from crowbar.verify.projects import second_project
@@ -25,6 +25,7 @@ from crowbar.verify.servers import Template
 
 _TRANSFER = 20 * 1000 * 1000  # bytes each way
 _FIRST_HOST, _SECOND_HOST = 10, 20  # the last parts of the two instances' addresses
+_FIRST_OF_COMPUTES = 100  # and of those on the other hypervisors
 _METADATA = "http://169.254.169.254/openstack/latest/meta_data.json"
 
 
@@ -49,11 +50,13 @@ class Instance:
             raise CheckError(f"{failure.message}\n{servers.console_tail(self.cloud, self.id)}") from failure
 
 
-def start_instance(cloud: Cloud, name: str, template: Template, segment: Segment, host: int) -> Instance:
-    """Plug in, key and launch an instance; it is not waited for."""
+def start_instance(
+    cloud: Cloud, name: str, template: Template, segment: Segment, host: int, hypervisor: str = ""
+) -> Instance:
+    """Plug in, key and launch an instance, on that hypervisor if one is named; it is not waited for."""
     key, public = new_key()
     port = networks.plug(cloud, segment, name, host)
-    server_id = servers.launch(cloud, name, template, port.id, public)
+    server_id = servers.launch(cloud, name, template, port.id, public, hypervisor)
     return Instance(cloud, name, server_id, port, segment, key)
 
 
@@ -159,7 +162,7 @@ class Scenario:
 
     def volume(self) -> str:
         """Attach a volume and write to it."""
-        volume_id = storage.create_volume(self.cloud, f"{self.run}-volume")
+        volume_id = storage.create_volume(self.cloud, f"{self.run}-volume", near=self.first.id)
         with self.first.login() as guest:
             self.disk = storage.attach(self.cloud, self.first.id, volume_id, guest)
         return f"attached as {self.disk.device}, 8 MiB written and read back"
@@ -174,6 +177,30 @@ class Scenario:
             if boot_id(guest) == before:
                 raise CheckError("Nova said that it had rebooted the instance, but the same kernel is running on.")
         return f"logged in again {time.monotonic() - started:.1f} s after the hard reboot was asked for"
+
+    def computes(self) -> str:
+        """An instance on each hypervisor is reached from the first one, by small packets and by the largest."""
+        here = computes.host_of(self.cloud, self.first.id)
+        others = [host for host in computes.hypervisors(self.cloud) if host != here]
+        if not others:
+            raise NotHereError(f"the cloud has one hypervisor, {here}")
+        started = {
+            host: start_instance(
+                *(self.cloud, f"{self.run}-c{number}", self.template, self.segment),
+                *(_FIRST_OF_COMPUTES + number, host),
+            )
+            for number, host in enumerate(others)
+        }
+        for host, instance in started.items():
+            servers.wait_active(self.cloud, instance.id)
+            if (found := computes.host_of(self.cloud, instance.id)) != host:
+                raise CheckError(f"Nova started {instance.name} on {found}, and was asked for {host}.")
+        for host, instance in started.items():
+            with instance.login() as guest:  # it has booted, and its floating address works, too
+                guest.text("uname -s")
+            with self.first.login() as guest:
+                computes.reach(guest, instance.port.fixed_ip, self.segment.mtu, host)
+        return f"an instance on each of {', '.join(others)} is reached from the one on {here}"
 
     def detach(self) -> str:
         """The volume kept its content over everything so far; detach it."""
@@ -222,6 +249,7 @@ CHECKS: Mapping[CheckName, Callable[[Scenario], str]] = {
     CheckName.TRANSFER: Scenario.transfer,
     CheckName.VOLUME: Scenario.volume,
     CheckName.REBOOT: Scenario.reboot,
+    CheckName.COMPUTES: Scenario.computes,
     CheckName.DETACH: Scenario.detach,
     CheckName.ISOLATION: Scenario.isolation,
     CheckName.DASHBOARD: Scenario.dashboard,

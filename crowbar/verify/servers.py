@@ -55,8 +55,11 @@ def flavor(cloud: Cloud, name: str) -> str:
     return str(cloud.connection.compute.create_flavor(name=name, ram=_MEMORY, vcpus=1, disk=_DISK, is_public=True).id)
 
 
-def launch(cloud: Cloud, name: str, template: Template, port_id: str, public_key: str) -> str:
-    """Ask for an instance with one port and one key; its id. It is not waited for."""
+def launch(cloud: Cloud, name: str, template: Template, port_id: str, public_key: str, hypervisor: str = "") -> str:
+    """Ask for an instance with one port and one key, on that hypervisor if one is named; its id. It is not waited for.
+
+    Naming one is an administrator's right, and needs microversion 2.74 (Train).
+    """
     client = cloud.connection.compute
     client.create_keypair(name=name, public_key=public_key)
     server = client.create_server(
@@ -65,6 +68,7 @@ def launch(cloud: Cloud, name: str, template: Template, port_id: str, public_key
         flavor_id=template.flavor_id,
         networks=[{"port": port_id}],
         key_name=name,
+        **({"host": hypervisor} if hypervisor else {}),
     )
     return str(server.id)
 

@@ -44,6 +44,7 @@ class FakeCloud:
         self.add("users", {"name": "admin", "domain_id": "default"}, "user-1")
         self.add("services", {"binary": "nova-compute", "host": "node1", "state": "up", "status": "enabled"})
         self.add("agents", {"binary": "ovn-controller", "host": "node1", "alive": True, "admin_state_up": True})
+        self.hypervisors("node1")
         self.refusals = 0  # so many requests are answered with 503 first
         self._reports = count()
 
@@ -52,6 +53,14 @@ class FakeCloud:
         key = identity or str(uuid.uuid4())
         self.things[kind][key] = {"id": key, "project_id": "project-1", **item}
         return self.things[kind][key]
+
+    def hypervisors(self, *hosts: str, state: str = "up") -> None:
+        """Add hypervisors."""
+        for host in hosts:
+            service = {"host": host, "id": host, "disabled_reason": None}
+            self.add(
+                "os-hypervisors", {"hypervisor_hostname": host, "state": state, "status": "enabled", "service": service}
+            )
 
     def report(self, worker: Item) -> Item:
         """A service as it is listed: one that is up has reported since it was listed last."""

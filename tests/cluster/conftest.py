@@ -1,0 +1,174 @@
+"""A real cluster of three container machines, from powered off to verified, by an engine that was killed 20 times.
+
+`CROWBAR_KEEP_CLUSTER=1` keeps it for the next run: for who writes tests, with `-k` one of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from crowbar.apply.ssh import SshTransport
+from crowbar.paths import StateDir, data_dir
+from crowbar.rack.virtual.layout import RackFolder
+from crowbar.services.context import Context, open_context
+from crowbar_cli import disk_image
+from crowbar_cli.nodes import packages_of
+from crowbar_cli.options import Settings
+from tests.rack.virtual.traces import traces
+
+# Kept between runs for its images alone, which take minutes to build; the cluster itself is new every time.
+STATE = StateDir(Path(__file__).parents[2] / ".cache" / "cluster-tests")
+SHIPPED = data_dir() / "playbooks" / "clusters" / "rack.yml"
+KILLS = 20
+SECONDS = 1500.0  # of one command; an idle host needs a tenth of it
+_SETTLED = 12.0  # seconds after its start within which the engine is killed
+
+
+@dataclass
+class Cluster:
+    """The cluster, the file that it is deployed from, and what was seen on the way."""
+
+    file: Path
+    document: dict[str, Any]
+    applied_at_kills: list[int] = field(default_factory=list)
+    killed_while_installing: int = 0
+    seconds: float = 0
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Begin a `crowbar` command as a user does; what it says goes where the test's own goes."""
+        argv = [str(Path(sys.executable).with_name("crowbar")), "--state-dir", str(STATE.root), *words]
+        return subprocess.Popen(argv, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+
+    def run(self, *words: str, status: int = 0) -> str:
+        """Run a command to its end, which must be ``status``; its stdout."""
+        with self.start(*words) as process:
+            try:
+                output, _ = process.communicate(timeout=SECONDS)
+            except BaseException:
+                process.kill()
+                raise
+        assert process.returncode == status, output
+        return output
+
+    def json(self, *words: str, status: int = 0) -> Any:
+        """Run a command with --output json."""
+        return json.loads(self.run(*words, "--output", "json", status=status))
+
+    def deploy(self, *words: str, status: int = 0) -> dict[str, dict[str, Any]]:
+        """`crowbar deploy FILE`; its steps by key."""
+        self.file.write_text(yaml.safe_dump(self.document), encoding="utf-8")
+        steps = self.json("deploy", str(self.file), *words, status=status)["steps"]
+        return {step["key"]: step for step in steps}
+
+    def proposal(self, barclamp: str) -> dict[str, Any]:
+        """That barclamp's part of the file, to be changed."""
+        found = next(one for one in self.document["proposals"] if one["barclamp"] == barclamp)
+        assert isinstance(found, dict)
+        return found
+
+    @contextlib.contextmanager
+    def context(self) -> Iterator[Context]:
+        """The store and the catalog."""
+        with open_context(STATE) as context:
+            yield context
+
+    def on(self, name: str, *argv: str, seconds: float = 60) -> str:
+        """Run a command on a node; it must succeed."""
+        with self.context() as context:
+            node = context.store.nodes.get(name)
+        assert node is not None
+        transport = SshTransport(node)
+        try:
+            done = transport.run(argv, timeout=seconds)
+        finally:
+            transport.close()
+        assert done.status == 0, done.stderr
+        return done.stdout
+
+
+def ran(steps: dict[str, dict[str, Any]]) -> set[str]:
+    """The steps that were not left as they were; gates, which are always checked, are none of them."""
+    return {key for key, step in steps.items() if step["status"] != "unchanged" and step["kind"] != "gate"}
+
+
+def applied_steps() -> int:
+    """How many roles and gates have succeeded: asked many times, so of the database itself."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{STATE.database}?mode=ro", uri=True)) as connection:
+            return int(connection.execute("SELECT count(*) FROM applied WHERE identity <> ''").fetchone()[0])
+    except sqlite3.OperationalError:  # there is no database yet, or no table in it
+        return 0
+
+
+def forget() -> None:
+    """Take the rack away, and all but the images."""
+    argv = [str(Path(sys.executable).with_name("crowbar")), "--state-dir", str(STATE.root), "rack", "down", "--yes"]
+    subprocess.run(argv, check=True, capture_output=True)
+    for path in STATE.root.glob("crowbar.db*"):
+        path.unlink()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The cluster after 20 killed engines and one deployment more."""
+    assert os.geteuid() == 0, "these tests make container machines: run them as root"
+    file = tmp_path_factory.mktemp("cluster") / "cluster.yml"
+    found = Cluster(file, yaml.safe_load(SHIPPED.read_text(encoding="utf-8")))
+    if os.environ.get("CROWBAR_KEEP_CLUSTER"):
+        if not applied_steps():
+            _deploy_with_kills(found)
+        yield found
+        return
+    forget()
+    try:
+        _deploy_with_kills(found)
+        yield found
+    finally:
+        tag = RackFolder(STATE.rack).tag
+        forget()
+    assert traces(STATE.rack, tag) == []
+
+
+def _deploy_with_kills(cluster: Cluster) -> None:
+    seed = int(os.environ.get("CROWBAR_SEED") or random.randrange(1 << 30))
+    print(f"the moments of the kills follow from CROWBAR_SEED={seed}")
+    chance = random.Random(seed)
+    cluster.file.write_text(yaml.safe_dump(cluster.document), encoding="utf-8")
+    _build_images(cluster)
+    begun = time.monotonic()
+    kills = 0
+    while kills < KILLS:
+        before = applied_steps()
+        with cluster.start("deploy", str(cluster.file), "--no-verify", "--output", "json") as process:
+            time.sleep(chance.uniform(0.5, _SETTLED))
+            ended = process.poll() is not None
+            process.kill()
+        assert not ended or before, "it ended before anything was applied"
+        if ended:
+            break
+        kills += 1
+        cluster.applied_at_kills.append(applied_steps())
+        cluster.killed_while_installing += not cluster.applied_at_kills[-1]
+    cluster.deploy("--no-verify")
+    cluster.seconds = time.monotonic() - begun
+
+
+def _build_images(cluster: Cluster) -> None:
+    """The images are built before anything is killed: that takes minutes, and has tests of its own."""
+    cluster.run("serve", "--prepare")
+    with cluster.context() as context:
+        disk_image.provide(Settings(STATE), packages_of(context.catalog))

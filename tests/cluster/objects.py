@@ -1,0 +1,63 @@
+"""Objects in the cluster's Swift, put and read back by OpenStack's own client."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+
+import openstack
+
+from crowbar_cli.checking import cloud_access
+from tests.cluster.conftest import Cluster
+
+NAME = "outlives-a-node"
+COUNT = 20  # so many that every storage node holds some of them first
+
+
+@dataclass
+class Objects:
+    """Twenty objects of random bytes."""
+
+    cluster: Cluster
+    digests: list[str] = field(default_factory=list)
+
+    def _store(self) -> openstack.connection.Connection:
+        with self.cluster.context() as context:
+            access = cloud_access(context)
+        return openstack.connect(
+            load_yaml_config=False,
+            load_envvars=False,
+            auth_url=access.auth_url,
+            username=access.username,
+            password=access.password,
+            project_name=access.project,
+            user_domain_name="Default",
+            project_domain_name="Default",
+            region_name=access.region,
+        )
+
+    def put(self) -> list[str]:
+        """Put them; the digest of each."""
+        with self._store() as cloud:
+            cloud.object_store.create_container(NAME)
+            for number in range(COUNT):
+                data = os.urandom(10_000 + number)
+                self.digests.append(hashlib.sha256(data).hexdigest())
+                cloud.object_store.create_object(NAME, f"o{number}", data=data)
+        return self.digests
+
+    def get(self) -> list[str]:
+        """Get them; the digest of each."""
+        with self._store() as cloud:
+            return [
+                hashlib.sha256(cloud.object_store.download_object(f"o{number}", container=NAME)).hexdigest()
+                for number in range(COUNT)
+            ]
+
+    def delete(self) -> None:
+        """Delete them."""
+        with self._store() as cloud:
+            for number in range(COUNT):
+                cloud.object_store.delete_object(f"o{number}", container=NAME)
+            cloud.object_store.delete_container(NAME)

@@ -1,0 +1,58 @@
+"""Three machines without power become one verified cloud, however often the engine is killed on the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from crowbar.store.model import DeploymentStatus, Health, NodeState, StepKind, StepStatus
+from tests.cluster.conftest import KILLS, Cluster
+
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(3000)]
+
+
+def test_the_engine_really_died_again_and_again(cluster: Cluster) -> None:
+    print(f"deployed after {cluster.seconds:.0f} s; applied at the kills: {cluster.applied_at_kills}")
+    assert len(cluster.applied_at_kills) == KILLS
+    assert cluster.killed_while_installing, "not once before the machines were installed"
+    assert cluster.applied_at_kills == sorted(cluster.applied_at_kills), "a row was lost"
+    assert max(cluster.applied_at_kills) > 10
+
+
+def test_nothing_that_had_succeeded_was_done_twice(cluster: Cluster) -> None:
+    done: Counter[str] = Counter()
+    with cluster.context() as context:
+        for deployment in context.store.deployments.list():
+            for row in context.store.deployments.steps(deployment.id):
+                if row.kind is StepKind.APPLY and row.status is StepStatus.SUCCEEDED:
+                    done[row.key] += 1
+    assert done
+    assert {key: times for key, times in done.items() if times > 1} == {}
+
+
+def test_every_machine_is_ready_and_every_role_on_it(cluster: Cluster) -> None:
+    with cluster.context() as context:
+        last = context.store.deployments.last()
+        assert last is not None
+        rows = context.store.deployments.steps(last.id)
+        applied = {entry.key for entry in context.store.applied.list()}
+        nodes = context.store.nodes.list()
+    assert last.status is DeploymentStatus.SUCCEEDED
+    assert applied == {row.key for row in rows}
+    assert {node.name: (node.state, node.health) for node in nodes} == dict.fromkeys(
+        ["controller", "node1", "node2"], (NodeState.READY, Health.OK)
+    )
+
+
+def test_no_unit_failed_on_any_node(cluster: Cluster) -> None:
+    for name in ("controller", "node1", "node2"):
+        assert cluster.on(name, "systemctl", "list-units", "--failed", "--plain", "--no-legend").strip() == ""
+
+
+def test_the_cloud_works_with_an_instance_on_each_compute(cluster: Cluster) -> None:
+    report = cluster.json("verify")
+    assert {check["name"]: check["detail"] for check in report["checks"] if check["status"] != "passed"} == {}
+    [computes] = [check["detail"] for check in report["checks"] if check["name"] == "computes"]
+    assert "an instance on each of" in computes
+    assert report["leftovers"] == []
