@@ -48,6 +48,9 @@ def kvm() -> bool:
     child = os.fork()
     if child == 0:
         try:
+            # If we are killed meanwhile, it neither spins for ever, nor holds our locks for long.
+            os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+            signal.setitimer(signal.ITIMER_REAL, KVM_SECONDS + 1)
             os._exit(0 if _run_guest() else 1)
         finally:
             os._exit(1)

@@ -59,7 +59,7 @@ class FakeCloud:
         for host in hosts:
             service = {"host": host, "id": host, "disabled_reason": None}
             self.add(
-                "os-hypervisors", {"hypervisor_hostname": host, "state": state, "status": "enabled", "service": service}
+                "hypervisors", {"hypervisor_hostname": host, "state": state, "status": "enabled", "service": service}
             )
 
     def report(self, worker: Item) -> Item:
