@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import openstack
 
+from crowbar.verify.cloud import sign_in
 from crowbar_cli.checking import cloud_access
 from tests.cluster.conftest import Cluster
 
@@ -25,17 +26,7 @@ class Objects:
     def _store(self) -> openstack.connection.Connection:
         with self.cluster.context() as context:
             access = cloud_access(context)
-        return openstack.connect(
-            load_yaml_config=False,
-            load_envvars=False,
-            auth_url=access.auth_url,
-            username=access.username,
-            password=access.password,
-            project_name=access.project,
-            user_domain_name="Default",
-            project_domain_name="Default",
-            region_name=access.region,
-        )
+        return sign_in(access).connection
 
     def put(self) -> list[str]:
         """Put them; the digest of each."""

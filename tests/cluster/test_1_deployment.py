@@ -47,7 +47,9 @@ def test_every_machine_is_ready_and_every_role_on_it(cluster: Cluster) -> None:
 
 def test_no_unit_failed_on_any_node(cluster: Cluster) -> None:
     for name in ("controller", "node1", "node2"):
-        assert cluster.on(name, "systemctl", "list-units", "--failed", "--plain", "--no-legend").strip() == ""
+        listed = cluster.on(name, "systemctl", "list-units", "--failed", "--plain", "--no-legend").splitlines()
+        # A container's root is not its own to mount anew.
+        assert {line.split()[0] for line in listed} <= {"systemd-remount-fs.service"}
 
 
 def test_the_cloud_works_with_an_instance_on_each_compute(cluster: Cluster) -> None:
