@@ -58,6 +58,7 @@ class _Count(Raw):
 class _Role(Raw):
     summary: _Text
     count: _Count = _Count()
+    beside: _RoleName | None = None
     after: _List[_RoleName]
     conflicts: _List[_RoleName]
     packages: _List[_Package]
@@ -178,6 +179,7 @@ def _named(raw: _Manifest) -> Iterator[tuple[str, str, Collection[str], DataPath
 def _named_roles(raw: _Manifest) -> Iterator[tuple[str, DataPath]]:
     for role, spec in raw.roles.items():
         yield from ((other, ("roles", role, "after", index)) for index, other in enumerate(spec.after))
+        yield from ((other, ("roles", role, "beside")) for other in [spec.beside] if other)
     for name, value in raw.publishes.items():
         if value.fact_of:
             yield value.fact_of, ("publishes", name, "fact_of")
@@ -219,6 +221,7 @@ def _role(name: str, raw: _Role, folder: Path) -> Role:
         files=digest.of_each(path),
         reads=published_reads(path),
         count=Count(raw.count.min, raw.count.max),
+        beside=raw.beside or "",
         after=tuple(raw.after),
         conflicts=tuple(raw.conflicts),
         packages=tuple(raw.packages),

@@ -88,6 +88,7 @@ class Choice:
 class Role:
     """What a node plays in a barclamp. ``path`` is the Ansible role's folder.
 
+    A role ``beside`` another is held by the nodes of that one, and no proposal says so.
     ``files`` has the digest of each file in it, by its name there. ``reads`` names what the role reads of what other
     barclamps publish ("keystone", or "keystone.url"); None means that it may be anything.
     """
@@ -98,6 +99,7 @@ class Role:
     files: Mapping[str, str] = field(default_factory=dict)
     reads: tuple[str, ...] | None = None
     count: Count = Count()
+    beside: str = ""
     after: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()

@@ -146,8 +146,9 @@ def make_plan(
             running.add(step.key)
             made |= dict.fromkeys(vertex.produces, step.key)
         steps[vertex.key] = step
-    removals = _removals(catalog, set(steps), known)
-    return Plan((*(_making_room(catalog, step, removals) for step in steps.values()), *removals), tuple(notes))
+    removals = _removals(catalog, steps, known)
+    applied = (_making_room(catalog, step, removals) for step in steps.values())
+    return Plan((*(_after_leaving(catalog, step, removals) for step in applied), *removals), tuple(notes))
 
 
 def _gate_verdict(step: PlannedStep, running: set[str]) -> PlannedStep:
@@ -158,8 +159,11 @@ def _gate_verdict(step: PlannedStep, running: set[str]) -> PlannedStep:
     return replace(step, reason="checked again")
 
 
-def _removals(catalog: Catalog, wanted: set[str], known: Known) -> list[PlannedStep]:
-    """A step for each role that a node has and should not; what was put on last goes first."""
+def _removals(catalog: Catalog, wanted: Mapping[str, PlannedStep], known: Known) -> list[PlannedStep]:
+    """A step for each role that a node has and should not; what was put on last goes first.
+
+    It comes after the roles of its barclamp that it was put on after: they have to know first that the node leaves.
+    """
     gone = [
         applied
         for key, applied in known.applied.items()
@@ -172,7 +176,15 @@ def _removals(catalog: Catalog, wanted: set[str], known: Known) -> list[PlannedS
     steps: list[PlannedStep] = []
     for applied in sorted(gone, key=lambda one: (-depth[one.barclamp], one.key)):
         earlier = tuple(step.key for step in steps if depth[step.barclamp] > depth[applied.barclamp])
-        vertex = Vertex(applied.key, StepKind.REMOVE, applied.barclamp, applied.role, applied.node, earlier)
+        upstream = catalog.get(applied.barclamp).upstream(applied.role)
+        told = tuple(
+            step.key
+            for step in wanted.values()
+            if (step.kind, step.barclamp) == (StepKind.APPLY, applied.barclamp)
+            and step.role in upstream
+            and step.node != applied.node
+        )
+        vertex = Vertex(applied.key, StepKind.REMOVE, applied.barclamp, applied.role, applied.node, earlier + told)
         steps.append(PlannedStep(vertex, {}, will_run=True, reason="no longer wanted there"))
     return steps
 
@@ -186,6 +198,19 @@ def _making_room(catalog: Catalog, step: PlannedStep, removals: Sequence[Planned
         if removal.node == step.node and _in_the_way(catalog.get(removal.barclamp).roles[removal.role], role)
     )
     return replace(step, vertex=replace(step.vertex, requires=step.requires + blocking)) if blocking else step
+
+
+def _after_leaving(catalog: Catalog, step: PlannedStep, removals: Sequence[PlannedStep]) -> PlannedStep:
+    """The step, after its barclamp's roles that it comes after were removed from nodes that leave them."""
+    if step.kind is not StepKind.APPLY:
+        return step
+    upstream = catalog.get(step.barclamp).upstream(step.role)
+    left = tuple(
+        one.key
+        for one in removals
+        if (one.barclamp, one.role in upstream) == (step.barclamp, True) and step.key not in one.requires
+    )
+    return replace(step, vertex=replace(step.vertex, requires=step.requires + left)) if left else step
 
 
 def _in_the_way(old: Role, new: Role) -> bool:

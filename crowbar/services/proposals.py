@@ -54,7 +54,8 @@ def suggested(context: Context, barclamp: str, name: str) -> WantedProposal:
             f"There is a proposal {clamp.name}/{name} already.", hint=f"crowbar proposals edit {clamp.name}"
         )
     nodes = context.store.nodes.list()
-    holders = dict.fromkeys(clamp.roles, (nodes[0].name,)) if len(nodes) == 1 else {}
+    named = [role.name for role in clamp.roles.values() if not role.beside]
+    holders = dict.fromkeys(named, (nodes[0].name,)) if len(nodes) == 1 else {}
     return WantedProposal(clamp.name, name, {}, holders)
 
 

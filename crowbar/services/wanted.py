@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from crowbar.catalog.attributes import complete
 from crowbar.catalog.choose import resolve
@@ -40,7 +41,17 @@ def merged(context: Context, proposals: Sequence[WantedProposal]) -> dict[str, W
     ]
     if faults:
         raise InputError("Proposals conflict.", faults=faults, hint="crowbar proposals delete one of them.")
-    return {barclamp: only for barclamp, [only] in by_barclamp.items()}
+    return {barclamp: _with_implied(context.catalog, only) for barclamp, [only] in by_barclamp.items()}
+
+
+def _with_implied(catalog: Catalog, proposal: WantedProposal) -> WantedProposal:
+    """The proposal with the roles that go with others."""
+    implied = {
+        role.name: proposal.elements.get(role.beside, ())
+        for role in catalog.get(proposal.barclamp).roles.values()
+        if role.beside
+    }
+    return replace(proposal, elements={**proposal.elements, **implied}) if implied else proposal
 
 
 def deployed(context: Context, proposals: Mapping[str, WantedProposal], *, with_facts: bool = False) -> Deployed:

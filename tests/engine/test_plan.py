@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 import pytest
 
 from crowbar.catalog.model import Catalog
 from crowbar.engine.graph import build_graph
+from crowbar.engine.plan import Known, make_plan
 from crowbar.errors import InputError
+from crowbar.store.model import Applied
 from tests.engine.conftest import CATALOG, ONE_NODE, barclamp, role
 
 if TYPE_CHECKING:
@@ -87,3 +90,19 @@ def test_a_role_no_longer_wanted_is_removed_the_dependent_first(cloud: Cloud) ->
     removed = [step.key for step in cloud.plan().to_run if step.kind == "remove"]
     assert removed[-1] == "keystone/keystone-server@n1"
     assert len(removed) == 5
+
+
+def test_a_role_that_leaves_a_node_goes_between_those_before_and_those_after_it(cloud: Cloud) -> None:
+    """The ring loses the device first; what keeps the books of storages does so when the node has been left."""
+    catalog = Catalog(
+        {"swift": barclamp("swift", role("ring"), role("storage", after=("ring",)), role("books", after=("storage",)))},
+        "shared",
+    )
+    elements = {"swift": {"ring": ("n1",), "storage": ("n1",), "books": ("n1",)}}
+    left = Applied("swift/storage@n2", "swift", "storage", "n2", "done")
+    plan = make_plan(catalog, elements, Known({left.key: left}), lambda vertex: {"content": vertex.key})
+    requires = {step.key: step.requires for step in plan.steps}
+    assert requires["swift/storage@n2"] == ("swift/ring@n1",)
+    assert "swift/storage@n2" in requires["swift/books@n1"]
+    assert "swift/storage@n2" not in requires["swift/storage@n1"]
+    TopologicalSorter(requires).prepare()  # there is no circle
