@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from crowbar.engine.plan import PlannedStep
 from crowbar.store.model import StepKind, StepStatus
 
 _GOOD = frozenset({StepStatus.SUCCEEDED, StepStatus.UNCHANGED})
+LOST = frozenset({StepStatus.FAILED, StepStatus.CANCELLED})
 
 
 def lanes(chain: Sequence[PlannedStep], most: int) -> list[Sequence[PlannedStep]]:
@@ -26,6 +28,10 @@ class Board:
     def __init__(self, steps: Iterable[PlannedStep]) -> None:
         self.steps = {step.key: step for step in steps}
         self.status = dict.fromkeys(self.steps, StepStatus.PENDING)
+        self._holders: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for step in self.steps.values():
+            if step.kind is StepKind.APPLY:
+                self._holders[step.barclamp, step.role].append(step.key)
 
     def replace(self, step: PlannedStep) -> None:
         """Take the step as decided anew."""
@@ -40,8 +46,20 @@ class Board:
         return list(dict.fromkeys(step.node for step in self.pending()))
 
     def ready(self, step: PlannedStep, also: frozenset[str] | set[str] = frozenset()) -> bool:
-        """Whether all that the step requires is done, or in ``also``."""
-        return all(key in also or self.status[key] in _GOOD for key in step.requires)
+        """Whether all that the step requires is done, or in ``also``, or can be gone without."""
+        return all(key in also or self.status[key] in _GOOD or self._spared(step, key) for key in step.requires)
+
+    def _spared(self, step: PlannedStep, key: str) -> bool:
+        """Whether the step goes on without ``key``, which is lost: enough other nodes hold its role, or will."""
+        if self.status[key] not in LOST:
+            return False
+        lost = self.steps[key]
+        elsewhere = lost.kind is StepKind.APPLY and lost.node != step.node
+        return elsewhere and self._left(lost) >= lost.vertex.quorum
+
+    def _left(self, of: PlannedStep) -> int:
+        """How many nodes hold the step's role, or still can in this deployment."""
+        return sum(self.status[key] not in LOST for key in self._holders[of.barclamp, of.role])
 
     def chain(self, node: str) -> list[PlannedStep]:
         """What the node can do in one go: its ready steps, and those that only wait for others of the same chain.
@@ -59,18 +77,39 @@ class Board:
         return chosen
 
     def blocked(self) -> list[tuple[PlannedStep, str]]:
-        """The pending steps that can never begin, each with the key of the failed or cancelled step they wait for.
+        """The pending steps that can never begin now, each with the reason; they count as cancelled from now on.
 
-        In the plan's order, so that a chain of them is found in one pass.
+        They are found in the plan's order. Each may be the end of others, or leave a role with too few nodes: it is to
+        be asked again until there are none.
         """
-        lost = {key for key, status in self.status.items() if status in {StepStatus.FAILED, StepStatus.CANCELLED}}
-        found = []
+        found: list[tuple[PlannedStep, str]] = []
         for step in self.pending():
-            culprit = next((key for key in step.requires if key in lost), None)
+            culprit = next((key for key in step.requires if self._ends(step, key)), None)
             if culprit is not None:
-                lost.add(step.key)
-                found.append((step, culprit))
+                found.append((step, self._why(step, self.steps[culprit])))
+                self.status[step.key] = StepStatus.CANCELLED
         return found
+
+    def _ends(self, step: PlannedStep, key: str) -> bool:
+        return self.status[key] in LOST and not self._spared(step, key)
+
+    def _why(self, step: PlannedStep, lost: PlannedStep) -> str:
+        alone = lost.vertex.quorum == 1 and len(self._holders[lost.barclamp, lost.role]) == 1
+        if lost.kind is not StepKind.APPLY or lost.node == step.node or alone:
+            return f"It needs {lost.key}, which did not succeed."
+        others = [key for key in self._holders[lost.barclamp, lost.role] if self.status[key] in LOST]
+        return (
+            f"It needs {lost.role} on {lost.vertex.quorum} of the nodes, and {self._left(lost)} are left: "
+            f"{', '.join(others)} did not succeed."
+        )
+
+    def lost_holders(self, barclamp: str) -> frozenset[tuple[str, str]]:
+        """Which roles of the barclamp were lost on which nodes, as (role, node): its gate does not look for them."""
+        return frozenset(
+            (step.role, step.node)
+            for key, step in self.steps.items()
+            if step.barclamp == barclamp and step.kind is StepKind.APPLY and self.status[key] in LOST
+        )
 
     def of_node(self, node: str) -> Sequence[StepStatus]:
         """The statuses of the node's steps."""

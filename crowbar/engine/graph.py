@@ -17,6 +17,7 @@ type_elements = Mapping[str, Mapping[str, Sequence[str]]]  # barclamp -> role ->
 class Vertex:
     """A step before anything is decided about it. ``requires`` are the keys of the steps that come before it.
 
+    ``quorum`` is how many nodes must hold the role for what comes after it to begin.
     ``consumes`` and ``produces`` are the facts, as (barclamp, name), that it uses or publishes while it runs.
     """
 
@@ -28,6 +29,7 @@ class Vertex:
     requires: tuple[str, ...] = ()
     consumes: tuple[tuple[str, str], ...] = ()
     produces: tuple[tuple[str, str], ...] = ()
+    quorum: int = 1
 
 
 def step_key(barclamp: str, role: str, node: str) -> str:
@@ -97,6 +99,7 @@ def _barclamp_steps(barclamp: Barclamp, catalog: Catalog, elements: type_element
                 entry + before,
                 foreign + consumes,
                 produces,
+                max(barclamp.roles[role].count.min, 1),
             )
             for node in nodes.get(role, ())
         ]

@@ -58,13 +58,16 @@ class Run:
         applier: Applier,
         watcher: Watcher,
         nodes: Mapping[str, Node],
-        job_of: Callable[[PlannedStep], Job],
+        job_of: Callable[[PlannedStep, frozenset[tuple[str, str]]], Job],
         redactor: Redactor,
         *,
         cancel: threading.Event,
         force: bool = False,
     ) -> None:
-        """``job_of`` makes a step's job, secrets and facts revealed, at the moment that it is handed to its node."""
+        """``job_of`` makes a step's job, secrets and facts revealed, at the moment that it is handed to its node.
+
+        It is told which roles of the step's barclamp were lost on which nodes.
+        """
         self._store = store
         self._applier = applier
         self._watcher = watcher
@@ -132,8 +135,9 @@ class Run:
 
     def _dispatch(self, pool: ThreadPoolExecutor) -> None:
         """Give every idle node what it can do now."""
-        for step, culprit in self._board.blocked():
-            self._finish(step.key, StepStatus.CANCELLED, error=f"It needs {culprit}, which did not succeed.")
+        while blocked := self._board.blocked():
+            for step, why in blocked:
+                self._finish(step.key, StepStatus.CANCELLED, error=why)
         idle = [name for name in self._board.nodes_waiting() if not self._busy[name]]
         while idle:
             name = idle.pop(0)
@@ -147,7 +151,7 @@ class Run:
     def _hand_over(self, name: str, chain: Sequence[PlannedStep], pool: ThreadPoolExecutor) -> None:
         self._set_state(name, NodeState.READYING, Health.OK)
         for lane, steps in enumerate(lanes(chain, _GATE_LANES)):
-            jobs = [self._job_of(step) for step in steps]
+            jobs = [self._job_of(step, self._board.lost_holders(step.barclamp)) for step in steps]
             self._busy[name] += 1
             self._handed[name, lane] = tuple(job.key for job in jobs)
             self._watcher.message(f"{name}: {len(jobs)} steps handed over, from {jobs[0].key}")

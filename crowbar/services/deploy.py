@@ -186,10 +186,12 @@ def _ensure_secrets(context: Context, proposals: Mapping[str, WantedProposal]) -
             context.store.secrets.ensure(name, spec)
 
 
-def _job_maker(context: Context, proposals: Mapping[str, WantedProposal]) -> Callable[[PlannedStep], Job]:
+def _job_maker(
+    context: Context, proposals: Mapping[str, WantedProposal]
+) -> Callable[[PlannedStep, frozenset[tuple[str, str]]], Job]:
     published = catalog_variables.published(context.catalog, deployed(context, proposals))
 
-    def job_of(step: PlannedStep) -> Job:
+    def job_of(step: PlannedStep, lost: frozenset[tuple[str, str]]) -> Job:
         barclamp = context.catalog.get(step.barclamp)
         role = barclamp.roles[step.role]
         match step.kind:
@@ -197,12 +199,20 @@ def _job_maker(context: Context, proposals: Mapping[str, WantedProposal]) -> Cal
                 variables = {"barclamp": barclamp.name, "role": role.name, "node": {"name": step.node}}
                 return Job(step.key, StepKind.REMOVE, role.path, role.name, (), role.units, variables)
             case StepKind.GATE if barclamp.gate is not None:
-                variables = _revealed(context, proposals, step, published)
+                variables = _without_lost(_revealed(context, proposals, step, published), lost)
                 return Job(step.key, StepKind.GATE, barclamp.gate.path, role.name, variables=variables)
         variables = _revealed(context, proposals, step, published)
         return Job(step.key, StepKind.APPLY, role.path, role.name, role.packages, role.units, variables)
 
     return job_of
+
+
+def _without_lost(variables: dict[str, Any], lost: frozenset[tuple[str, str]]) -> dict[str, Any]:
+    """A gate's variables, with only those nodes in its barclamp's roles that it can ask for."""
+    roles = {
+        role: [node for node in nodes if (role, node["name"]) not in lost] for role, nodes in variables["roles"].items()
+    }
+    return {**variables, "roles": roles}
 
 
 def _revealed(

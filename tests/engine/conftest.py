@@ -114,7 +114,7 @@ class Cloud:
     def plan(self, *, force: bool = False) -> Plan:
         return make_plan(CATALOG, self.elements, self.known(), self.inputs_of, force=force)
 
-    def job_of(self, step: PlannedStep) -> Job:
+    def job_of(self, step: PlannedStep, lost: frozenset[tuple[str, str]] = frozenset()) -> Job:
         return Job(step.key, step.kind, NOWHERE, role=step.role)
 
     def deploy(self, *, force: bool = False) -> Deployment:

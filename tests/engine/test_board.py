@@ -1,0 +1,100 @@
+"""What a failing step holds back: by role counts, for any plan."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crowbar.engine.board import LOST, Board
+from crowbar.engine.graph import Vertex
+from crowbar.engine.plan import PlannedStep
+from crowbar.store.model import StepKind, StepStatus
+
+
+def step(role: str, node: str, *requires: str, quorum: int = 1, kind: StepKind = StepKind.APPLY) -> PlannedStep:
+    vertex = Vertex(f"b/{role}@{node}", kind, "b", role, node, requires, quorum=quorum)
+    return PlannedStep(vertex, {}, will_run=True, reason="new")
+
+
+def computes(number: int, quorum: int) -> list[PlannedStep]:
+    of = [step("compute", f"n{n}", quorum=quorum) for n in range(number)]
+    return [*of, step("gate", "c", *(one.key for one in of), kind=StepKind.GATE), step("page", "c", "b/gate@c")]
+
+
+def test_one_of_three_computes_holds_back_nobody_else() -> None:
+    board = Board(computes(3, 1))
+    board.status |= {
+        "b/compute@n0": StepStatus.FAILED,
+        "b/compute@n1": StepStatus.SUCCEEDED,
+        "b/compute@n2": StepStatus.RUNNING,
+    }
+    assert board.blocked() == []
+    assert [one.key for one in board.chain("c")] == []  # the third is waited for
+    board.status["b/compute@n2"] = StepStatus.SUCCEEDED
+    assert [one.key for one in board.chain("c")] == ["b/gate@c", "b/page@c"]
+    assert board.lost_holders("b") == {("compute", "n0")}
+
+
+def test_a_count_that_can_no_longer_be_met_is_said_at_once() -> None:
+    board = Board(computes(3, 3))
+    board.status["b/compute@n1"] = StepStatus.FAILED  # the others have not even begun
+    said = {one.key: why for one, why in board.blocked()}
+    assert said["b/gate@c"] == ("It needs compute on 3 of the nodes, and 2 are left: b/compute@n1 did not succeed.")
+    assert said["b/page@c"] == "It needs b/gate@c, which did not succeed."
+    assert board.blocked() == []
+
+
+def test_a_node_does_not_go_on_over_a_failure_of_its_own() -> None:
+    both = [step("one", "n1"), step("one", "n2"), step("two", "n1", "b/one@n1"), step("two", "n2", "b/one@n2")]
+    board = Board(both)
+    board.status |= {"b/one@n1": StepStatus.FAILED, "b/one@n2": StepStatus.SUCCEEDED}
+    assert [one.key for one, _ in board.blocked()] == ["b/two@n1"]
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> list[PlannedStep]:
+    steps: list[PlannedStep] = []
+    for number in range(draw(st.integers(1, 6))):
+        before = [one.key for one in steps]
+        requires = tuple(draw(st.sets(st.sampled_from(before)))) if before else ()
+        nodes = draw(st.sets(st.sampled_from("abcd"), min_size=1))
+        quorum = draw(st.integers(1, len(nodes)))
+        steps += [step(f"r{number}", node, *sorted(requires), quorum=quorum) for node in sorted(nodes)]
+    return steps
+
+
+@given(plans(), st.data())
+def test_every_plan_comes_to_an_end_and_nothing_begins_without_its_needs(
+    steps: list[PlannedStep], data: st.DataObject
+) -> None:
+    failing = data.draw(st.sets(st.sampled_from([one.key for one in steps])))
+    board = Board(steps)
+    while True:
+        while board.blocked():
+            pass
+        chains = [chain for node in board.nodes_waiting() if (chain := board.chain(node))]
+        if not chains:
+            break
+        for one in data.draw(st.sampled_from(chains)):
+            if board.status[one.key] is not StepStatus.PENDING or not board.ready(one):
+                break
+            for key in one.requires:
+                of = [k for k, s in board.steps.items() if s.role == board.steps[key].role]
+                good = sum(board.status[k] is StepStatus.SUCCEEDED for k in of)
+                assert board.status[key] is StepStatus.SUCCEEDED or good >= board.steps[key].vertex.quorum
+            board.status[one.key] = StepStatus.FAILED if one.key in failing else StepStatus.SUCCEEDED
+            if one.key in failing:
+                break
+    assert board.pending() == []
+    if not failing:
+        assert board.all_good
+    reachable = {one.key for one in steps if not failing.intersection(_all_before(one, board))}
+    assert all(board.status[key] is StepStatus.SUCCEEDED for key in reachable)
+
+
+def _all_before(one: PlannedStep, board: Board) -> set[str]:
+    found = {one.key}
+    for key in one.requires:
+        found |= _all_before(board.steps[key], board)
+    assert LOST
+    return found
