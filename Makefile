@@ -2,15 +2,16 @@
 
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help setup setup-dev cloud rack check lint test clean
+.PHONY: help setup setup-dev cloud rack machines check lint test clean
 
 help:
-	@echo 'make cloud   set this machine up, and a verified OpenStack on it (root)'
-	@echo 'make rack    three virtual servers, from powered off to installed (root)'
-	@echo 'make check   linters and unit tests, about a minute'
-	@echo 'make test    all tests, a real cloud among them, under 45 minutes (root)'
-	@echo 'make lint    linters alone'
-	@echo 'make clean   remove what setup and tests made in this folder'
+	@echo 'make cloud     set this machine up, and a verified OpenStack on one virtual server, from powered off on (root)'
+	@echo 'make rack      the same on three: a controller, and two that compute and store (root)'
+	@echo 'make machines  three virtual servers, from powered off to installed (root)'
+	@echo 'make check     linters and unit tests, about three minutes'
+	@echo 'make test      all tests, a real cloud and a real cluster among them, about 45 minutes (root)'
+	@echo 'make lint      linters alone'
+	@echo 'make clean     remove what setup and tests made in this folder'
 
 setup:
 	@scripts/setup.sh
@@ -19,13 +20,15 @@ setup-dev:
 	@scripts/setup.sh --development
 
 cloud: setup
-	.venv/bin/crowbar deploy --single-node
-	.venv/bin/crowbar verify
+	.venv/bin/crowbar deploy playbooks/clusters/cloud.yml --verify
+
+rack: setup
+	.venv/bin/crowbar deploy playbooks/clusters/rack.yml --verify
 
 # MACHINES=3 KIND=vm|container FIRMWARE=bios|uefi
-rack:
+machines:
 	@scripts/setup.sh --rack
-	@scripts/rack.sh
+	@scripts/machines.sh
 
 lint: setup-dev
 	$(PYTEST) tests/test_linters.py
@@ -33,12 +36,13 @@ lint: setup-dev
 check: setup-dev
 	$(PYTEST) -n 2 -m 'not machine and not cloud'
 
-# The fast ones first; the coverage of all three together.
+# The fast ones first; the coverage of all four together.
 test: setup-dev
 	rm -rf .cache/coverage && mkdir -p .cache/coverage
 	$(PYTEST) -n 2 --cov --cov-report= -m 'not machine and not cloud'
 	$(PYTEST) --cov --cov-append --cov-report= -m 'machine and not cloud'
-	$(PYTEST) --cov --cov-append --cov-report= -m cloud
+	$(PYTEST) --cov --cov-append --cov-report= -m cloud tests/cloud
+	$(PYTEST) --cov --cov-append --cov-report= -m cloud tests/cluster
 	.venv/bin/coverage report --fail-under=90
 
 clean:

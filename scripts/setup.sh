@@ -1,7 +1,7 @@
 #!/bin/bash
 # Brings what this machine lacks: Debian packages (as root), and the locked Python environment in .venv. Safe to run
 # again at any time; when nothing changed it takes a few milliseconds.
-#   scripts/setup.sh [--rack | --development]    also what `make rack`, or `make test`, needs
+#   scripts/setup.sh [--rack | --development]    also what `make machines`, or `make test`, needs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

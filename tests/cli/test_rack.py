@@ -42,7 +42,7 @@ def test_a_rack_that_is_taken_down_is_forgotten(cli: Cli, monkeypatch: pytest.Mo
         assert [machine.name for machine in context.store.machines.all()] == ["another"]
 
 
-# The commands that scripts/rack.sh runs, by their words: each is played by a line of this, which keeps what it heard.
+# The commands that scripts/machines.sh runs: each is played by a line of this, which keeps what it heard.
 PLAYED = """\
 #!/bin/bash
 echo "$*" >>"$HEARD"
@@ -64,15 +64,15 @@ esac
 
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
-    """scripts/rack.sh in a tree whose `crowbar` is played, and in which no second passes."""
+    """scripts/machines.sh in a tree whose `crowbar` is played, and in which no second passes."""
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / "scripts").mkdir()
     crowbar = tmp_path / ".venv" / "bin" / "crowbar"
     crowbar.write_text(PLAYED)
     crowbar.chmod(0o755)
     (tmp_path / ".venv" / "bin" / "python").symlink_to("/usr/bin/python3")
-    path = tmp_path / "scripts" / "rack.sh"
-    text = (ROOT / "scripts" / "rack.sh").read_text()
+    path = tmp_path / "scripts" / "machines.sh"
+    text = (ROOT / "scripts" / "machines.sh").read_text()
     path.write_text(text.replace("sleep 3", "sleep 0.01").replace('[ "$(id -u)" -eq 0 ]', "true"))
     path.chmod(0o755)
     return path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crowbar_cli import reference_attributes
+from crowbar_cli import reference_attributes, reference_cluster
 from crowbar_cli.reference import reference
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference"
@@ -28,6 +28,20 @@ def test_the_page_of_attributes_is_current() -> None:
     assert page == reference_attributes.reference(), (
         "python -m crowbar_cli.reference_attributes > docs/reference/attributes.md"
     )
+
+
+def test_the_page_of_the_cluster_file_is_current() -> None:
+    page = (PAGES / "cluster-file.md").read_text(encoding="utf-8")
+    assert page == reference_cluster.reference(), (
+        "python -m crowbar_cli.reference_cluster > docs/reference/cluster-file.md"
+    )
+
+
+def test_a_key_of_the_cluster_file_has_its_default_its_bounds_and_its_meaning() -> None:
+    page = reference_cluster.reference()
+    assert "| `kind` | `container` | `vm` or `container` | `vm` has real firmware" in page
+    assert "| `cpus` | `2` | whole number, at least 1, at most 64 | Processors. |" in page
+    assert "| `name` | required | text |" in page
 
 
 def test_an_attribute_has_its_default_its_bounds_and_its_meaning() -> None:

@@ -26,6 +26,34 @@ def expected(context: Context, cluster: Cluster) -> tuple[list[Node], tuple[str,
     return nodes, (note,) if missing else ()
 
 
+def ways(context: Context, cluster: Cluster) -> list[dict[str, str]]:
+    """What is done with each machine of the file before it has roles: `does`, `machine` and the reason."""
+    from crowbar.services.cluster.standing import installed, standing
+
+    listed = {one.name: one for one in cluster.machines}
+    found: list[dict[str, str]] = []
+    now = standing(context, cluster)
+    for name, view in now.views.items():
+        if installed(view):
+            continue
+        source = listed.get(name)
+        if view is None and source is not None and source.virtual is not None:
+            found.append(
+                {"does": "rack/make", "machine": name, "reason": f"a {source.virtual.kind} of the virtual rack"}
+            )
+        if view is None or view.hardware is None:
+            by = f" over {source.bmc}" if source is not None and source.bmc else ""
+            found.append({"does": "machine/discover", "machine": name, "reason": f"its hardware is not known{by}"})
+        reason = "not known yet" if view is None else f"is {view.state}"
+        found.append({"does": "machine/install", "machine": name, "reason": reason})
+    found += [
+        {"does": "machine/wait", "machine": what, "reason": f"{number} more are to turn up"}
+        for what, number in now.to_come.items()
+        if number
+    ]
+    return found
+
+
 def _node(context: Context, name: str, listed: FileMachine | None) -> Node:
     known = context.store.nodes.get(name)
     addresses = dict.fromkeys(_NETWORKS, _EXAMPLE_ADDRESS) | (dict(known.addresses) if known else {})

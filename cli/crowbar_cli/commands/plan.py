@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,15 @@ import click
 
 from crowbar.store.model import StepKind
 from crowbar_cli.options import Settings, common
-from crowbar_cli.output import show_json, table
+from crowbar_cli.output import show, show_json, table
 from crowbar_cli.session import opened
 from crowbar_cli.steps import planned_document
 from crowbar_cli.target import target_options
 
 if TYPE_CHECKING:
     from crowbar.engine.plan import Plan, PlannedStep
+    from crowbar_cli.nodes import Preview
+    from crowbar_cli.target import Target
 
 _RUNS, _CHECKS, _NOTHING = "runs", "checks", "-"
 
@@ -25,42 +27,77 @@ _RUNS, _CHECKS, _NOTHING = "runs", "checks", "-"
 @click.command(short_help="What a deployment would do, and why.")
 @target_options
 @click.option("--reapply", is_flag=True, help="Plan as `deploy --reapply` does: every step runs.")
+@click.option(
+    "--why", metavar="NODE", help="Say of each role of FILE that chooses its nodes why it has NODE, or has not."
+)
 @common
 @click.pass_obj
-def plan(settings: Settings, file: Path | None, single_node: bool, on_this_host: bool, reapply: bool) -> None:
+def plan(
+    settings: Settings, file: Path | None, single_node: bool, on_this_host: bool, reapply: bool, why: str | None
+) -> None:
     """Print the steps of a deployment in their order, and why each would run; change nothing.
 
     Without FILE the saved proposals are planned (crowbar proposals list). A step runs because it is new, because
     something that it is made of changed (the reason names the attribute or the file), or because it is forced. A step
-    that has nothing to do is unchanged. Gates check a service before others build on it, in every deployment.
+    that has nothing to do is unchanged. Gates check a service before others build on it, in every deployment. Machines
+    of FILE that have no system yet come first: they are discovered and installed.
 
     \b
     Example:  crowbar plan --single-node
               crowbar plan my-cloud.yml --output json
+              crowbar plan my-cloud.yml --why node3
     Next:     crowbar deploy, with the same options
     """
     from crowbar.services.deploy import make_plan
-    from crowbar_cli.nodes import previewed
+    from crowbar_cli.cluster.expected import ways
+    from crowbar_cli.nodes import cluster_of, previewed
     from crowbar_cli.target import Target
 
     target = Target.of(file, single_node=single_node, on_this_host=on_this_host)
     with opened(settings) as context:
         preview = previewed(context, target)
+        if why is not None:
+            _explain(settings, preview, target, why)
+            return
         made = make_plan(preview.context, preview.proposals, force=reapply)
+        machines = ways(context, cluster_of(target))
     if settings.json:
-        show_json({"steps": [planned_document(step) for step in made.steps], "notes": [*preview.notes, *made.notes]})
+        steps = [planned_document(step) for step in made.steps]
+        show_json({"machines": machines, "steps": steps, "notes": [*preview.notes, *made.notes]})
     else:
-        _show(made, preview.notes)
+        _show(made, machines, preview.notes)
 
 
-def _show(made: Plan, notes: Sequence[str]) -> None:
-    rows = [(step.key, _does(step), step.reason) for step in made.steps]
+def _explain(settings: Settings, preview: Preview, target: Target, name: str) -> None:
+    from crowbar.errors import InputError
+    from crowbar.services.batch import choices
+
+    if target.file is None:
+        raise InputError("--why is about the choices of a cluster file.", hint="crowbar plan FILE --why NODE")
+    node = preview.context.store.nodes.get(name)
+    if node is None:
+        known = ", ".join(one.name for one in preview.context.store.nodes.list())
+        raise InputError(f"There is no node {name!r}.", hint=f"Known nodes: {known or 'none'}.")
+    found = [
+        {"barclamp": barclamp, "role": role, "chosen": node.name in choice.names, "why": choice.why.get(node.name, "")}
+        for (barclamp, role), choice in choices(preview.context, target.file).items()
+    ]
+    rows = [
+        (one["role"], "has it" if one["chosen"] else "-", one["why"] or "is no machine of the file") for one in found
+    ]
+    show(settings, {"node": node.name, "roles": found}, ("role", node.name, "why"), rows, "No role chooses its nodes.")
+
+
+def _show(made: Plan, machines: Sequence[Mapping[str, str]], notes: Sequence[str]) -> None:
+    rows = [(f"{one['does']}@{one['machine']}", _RUNS, one["reason"]) for one in machines]
+    rows += [(step.key, _does(step), step.reason) for step in made.steps]
     if rows:
         click.echo(table(("step", "", "why"), rows))
     for text in (*notes, *made.notes):
         click.echo(f"note: {text}")
     counts = Counter(_does(step) for step in made.steps)
     click.echo(
+        f"{_number(len(machines), 'machine order') + ' and ' if machines else ''}"
         f"{_number(counts[_RUNS], 'step')} would run, {_number(counts[_CHECKS], 'gate')} would be checked, "
         f"{counts[_NOTHING]} unchanged. Nothing was changed."
     )

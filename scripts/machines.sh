@@ -1,7 +1,7 @@
 #!/bin/bash
 # A rack of virtual servers on this host, from powered off to installed: brought up, discovered over IPMI and PXE,
 # installed, and listed with their hardware. Run again, it goes on from where it was.
-#   scripts/rack.sh       MACHINES=3 KIND=vm|container FIRMWARE=bios|uefi TIMEOUT=seconds of each wait
+#   scripts/machines.sh       MACHINES=3 KIND=vm|container FIRMWARE=bios|uefi TIMEOUT=seconds of each wait
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
