@@ -44,7 +44,7 @@ def planned_document(step: PlannedStep) -> dict[str, Any]:
 
 def why(row: StepRow) -> str:
     """Why a step ended as it did, in one line; of one that did its work, why it ran."""
-    if row.status in (StepStatus.FAILED, StepStatus.CANCELLED) and row.error:
+    if row.status in (StepStatus.FAILED, StepStatus.CANCELLED, StepStatus.SKIPPED) and row.error:
         return row.error.strip().partition("\n")[0]
     return row.reason
 

@@ -45,6 +45,16 @@ class Target:
         return cls(place, file)
 
 
+def scope_options(command: F) -> F:
+    """Give a command ``--only`` and ``--skip``."""
+    for option in (
+        click.option("--skip", multiple=True, metavar="NAME", help="Leave this barclamp or node out; may be repeated."),
+        click.option("--only", multiple=True, metavar="NAME", help="Only this barclamp or node; may be repeated."),
+    ):
+        command = option(command)
+    return command
+
+
 def target_options(command: F) -> F:
     """Give a command FILE, ``--single-node`` and ``--on-this-host``."""
     for option in (

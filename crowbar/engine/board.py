@@ -9,7 +9,7 @@ from crowbar.engine.plan import PlannedStep
 from crowbar.store.model import StepKind, StepStatus
 
 _GOOD = frozenset({StepStatus.SUCCEEDED, StepStatus.UNCHANGED})
-LOST = frozenset({StepStatus.FAILED, StepStatus.CANCELLED})
+LOST = frozenset({StepStatus.FAILED, StepStatus.CANCELLED, StepStatus.SKIPPED})
 
 
 def lanes(chain: Sequence[PlannedStep], most: int) -> list[Sequence[PlannedStep]]:
@@ -76,18 +76,22 @@ class Board:
                 made.update(step.vertex.produces)
         return chosen
 
-    def blocked(self) -> list[tuple[PlannedStep, str]]:
-        """The pending steps that can never begin now, each with the reason; they count as cancelled from now on.
+    def blocked(self) -> list[tuple[PlannedStep, StepStatus, str]]:
+        """The pending steps that can never begin now, each with its end and the reason; they have that from now on.
+
+        What needs a step that was left out is left out, what needs one that failed is cancelled.
 
         They are found in the plan's order. Each may be the end of others, or leave a role with too few nodes: it is to
         be asked again until there are none.
         """
-        found: list[tuple[PlannedStep, str]] = []
+        found: list[tuple[PlannedStep, StepStatus, str]] = []
         for step in self.pending():
             culprit = next((key for key in step.requires if self._ends(step, key)), None)
             if culprit is not None:
-                found.append((step, self._why(step, self.steps[culprit])))
-                self.status[step.key] = StepStatus.CANCELLED
+                skipped = self.status[culprit] is StepStatus.SKIPPED
+                status = StepStatus.SKIPPED if skipped else StepStatus.CANCELLED
+                found.append((step, status, self._why(step, self.steps[culprit])))
+                self.status[step.key] = status
         return found
 
     def _ends(self, step: PlannedStep, key: str) -> bool:
@@ -96,7 +100,8 @@ class Board:
     def _why(self, step: PlannedStep, lost: PlannedStep) -> str:
         alone = lost.vertex.quorum == 1 and len(self._holders[lost.barclamp, lost.role]) == 1
         if lost.kind is not StepKind.APPLY or lost.node == step.node or alone:
-            return f"It needs {lost.key}, which did not succeed."
+            what = "is left out" if self.status[lost.key] is StepStatus.SKIPPED else "did not succeed"
+            return f"It needs {lost.key}, which {what}."
         others = [key for key in self._holders[lost.barclamp, lost.role] if self.status[key] in LOST]
         return (
             f"It needs {lost.role} on {lost.vertex.quorum} of the nodes, and {self._left(lost)} are left: "
@@ -115,7 +120,11 @@ class Board:
         """The statuses of the node's steps."""
         return [self.status[key] for key, step in self.steps.items() if step.node == node]
 
+    def failed_nodes(self) -> set[str]:
+        """The nodes on which a step failed."""
+        return {step.node for key, step in self.steps.items() if self.status[key] is StepStatus.FAILED}
+
     @property
     def all_good(self) -> bool:
-        """Whether every step succeeded or had nothing to do."""
-        return all(status in _GOOD for status in self.status.values())
+        """Whether every step succeeded, had nothing to do, or was left out on purpose."""
+        return all(status in _GOOD or status is StepStatus.SKIPPED for status in self.status.values())

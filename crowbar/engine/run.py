@@ -17,10 +17,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from crowbar.apply.model import Applier, Job, Outcome, Result
-from crowbar.engine.board import Board, lanes
+from crowbar.engine.board import LOST, Board, lanes
 from crowbar.engine.messages import Finished, Happened, Idle, Line, Message, QueueSink, Started
 from crowbar.engine.plan import Known, Plan, PlannedStep, decide
 from crowbar.engine.redact import Redactor
+from crowbar.engine.selection import ALL, Selection
 from crowbar.engine.watch import Watcher
 from crowbar.errors import CrowbarError, NodeError
 from crowbar.store.deployments import StepDraft
@@ -63,6 +64,8 @@ class Run:
         *,
         cancel: threading.Event,
         force: bool = False,
+        selection: Selection = ALL,
+        max_failures: int | None = None,
     ) -> None:
         """``job_of`` makes a step's job, secrets and facts revealed, at the moment that it is handed to its node.
 
@@ -76,6 +79,8 @@ class Run:
         self._redactor = redactor
         self._cancel = cancel
         self._force = force
+        self._selection = selection
+        self._max_failures = max_failures
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._busy: Counter[str] = Counter()  # how many lanes of a node are at work
         self._handed: dict[tuple[str, int], tuple[str, ...]] = {}  # what each of these lanes was given
@@ -112,8 +117,11 @@ class Run:
         for step in plan.steps:
             if not step.will_run and step.settled and step.kind is StepKind.APPLY:
                 self._board.status[step.key] = StepStatus.UNCHANGED
+        left_out = self._leave_out(plan)
         drafts = [
-            StepDraft(s.key, s.kind, s.barclamp, s.role, s.node, self._board.status[s.key], s.reason)
+            StepDraft(
+                s.key, s.kind, s.barclamp, s.role, s.node, self._board.status[s.key], left_out.get(s.key, s.reason)
+            )
             for s in plan.steps
         ]
         deployment = self._store.deployments.create(summary, drafts)
@@ -122,9 +130,22 @@ class Run:
         self._watcher.planned(plan, list(self._rows.values()), self._store.deployments.durations())
         return deployment
 
+    def _leave_out(self, plan: Plan) -> dict[str, str]:
+        """Why steps are left out, by key. One that has nothing to do is as good as done, also if it is a gate."""
+        found: dict[str, str] = {}
+        for step in plan.steps:
+            if self._board.status[step.key] is StepStatus.PENDING and (why := self._selection.why_not(step)):
+                idle = not step.will_run and step.settled
+                self._board.status[step.key] = StepStatus.UNCHANGED if idle else StepStatus.SKIPPED
+                found[step.key] = f"left out: {why}"
+        return found
+
+    def _too_many_failed(self) -> bool:
+        return self._max_failures is not None and len(self._board.failed_nodes()) > self._max_failures
+
     def _loop(self, pool: ThreadPoolExecutor) -> None:
         while True:
-            if not self._cancel.is_set():
+            if not self._cancel.is_set() and not self._too_many_failed():
                 self._dispatch(pool)
             if not self._busy.total():
                 return
@@ -136,8 +157,8 @@ class Run:
     def _dispatch(self, pool: ThreadPoolExecutor) -> None:
         """Give every idle node what it can do now."""
         while blocked := self._board.blocked():
-            for step, why in blocked:
-                self._finish(step.key, StepStatus.CANCELLED, error=why)
+            for step, status, why in blocked:
+                self._finish(step.key, status, error=why)
         idle = [name for name in self._board.nodes_waiting() if not self._busy[name]]
         while idle:
             name = idle.pop(0)
@@ -278,8 +299,13 @@ class Run:
 
     def _conclude(self) -> DeploymentStatus:
         """Close the rows that were left, set the nodes' states, and name the deployment's end."""
+        why = "Cancelled before it began."
+        if self._too_many_failed():
+            failed = ", ".join(sorted(self._board.failed_nodes()))
+            why = f"Not begun: more than {self._max_failures} nodes have failed ({failed})."
+            self._watcher.message(why)
         for step in self._board.pending():
-            self._finish(step.key, StepStatus.CANCELLED, error="Cancelled before it began.")
+            self._finish(step.key, StepStatus.CANCELLED, error=why)
         for name in {step.node for step in self._board.steps.values()}:
             self._settle(name)
         if self._board.all_good:
@@ -292,7 +318,7 @@ class Run:
         if StepStatus.FAILED in statuses:
             failed = [key for key, step in self._board.steps.items() if step.node == name and self._failed(key)]
             self._set_state(name, NodeState.READYING, Health.PROBLEM, f"{', '.join(failed)} failed.")
-        elif StepStatus.CANCELLED in statuses:
+        elif LOST.intersection(statuses):
             self._set_state(name, NodeState.READYING, Health.OK, "Not all of its steps have run.")
         else:
             self._set_state(name, NodeState.READY, Health.OK)

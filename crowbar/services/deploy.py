@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from crowbar.apply.applier import AnsibleApplier
@@ -17,22 +17,60 @@ from crowbar.engine.graph import Vertex
 from crowbar.engine.plan import Known, Plan, PlannedStep
 from crowbar.engine.redact import Redactor
 from crowbar.engine.run import Run
+from crowbar.engine.selection import Selection, most_failures, select
 from crowbar.engine.watch import Watcher
 from crowbar.errors import Fault, InputError
 from crowbar.services.context import Context
 from crowbar.services.lock import deployment_lock
 from crowbar.services.wanted import choices_made, deployed, merged
-from crowbar.store.model import RUNNING_STATES, Deployment, NodeKind, Proposal, StepKind
+from crowbar.store.model import RUNNING_STATES, Deployment, Health, NodeKind, Proposal, StepKind
 
 _NOBODY: Mapping[str, str] = {}
 
 
-def make_plan(context: Context, proposals: Sequence[WantedProposal] = (), *, force: bool = False) -> Plan:
+@dataclass(frozen=True)
+class Scope:
+    """Which part of a plan is wanted (barclamps and nodes, by name or alias), and how many nodes may fail."""
+
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    max_failures: str = ""  # "3" or "20%"
+
+
+EVERYTHING = Scope()
+
+
+def selected(context: Context, scope: Scope, proposals: Mapping[str, WantedProposal]) -> Selection:
+    """What a deployment in that scope leaves out; nodes in quarantine always. Raises InputError for unknown words."""
+    clamps = [context.catalog.get(name) for name in proposals]
+    nodes = context.store.nodes.list()
+    return select(
+        *(scope.only, scope.skip),
+        {alias: one.name for one in clamps for alias in (*one.aliases, one.name)},
+        {alias: node.name for node in nodes for alias in (*node.aliases, node.name)},
+        {node.name: node.last_error for node in nodes if node.health is Health.MAINTENANCE},
+    )
+
+
+def _holders(proposals: Mapping[str, WantedProposal]) -> set[str]:
+    return {name for one in proposals.values() for names in one.elements.values() for name in names}
+
+
+def make_plan(
+    context: Context, proposals: Sequence[WantedProposal] = (), *, force: bool = False, scope: Scope = EVERYTHING
+) -> Plan:
     """The steps that lead to the saved proposals with the given ones laid over them. Changes nothing.
 
-    Raises InputError if they cannot be planned.
+    A step that the scope, or a quarantine, leaves out is there with that reason, and would not run. Raises InputError
+    if they cannot be planned.
     """
-    return _plan(context, merged(context, proposals), force=force)
+    wanted = merged(context, proposals)
+    made, selection = _plan(context, wanted, force=force), selected(context, scope, wanted)
+    steps = (
+        replace(step, will_run=False, reason=f"left out: {why}") if (why := selection.why_not(step)) else step
+        for step in made.steps
+    )
+    return replace(made, steps=tuple(steps))
 
 
 def _plan(
@@ -111,6 +149,7 @@ def deploy(
     force: bool = False,
     applier: Applier | None = None,
     left_out: Mapping[str, str] = _NOBODY,
+    scope: Scope = EVERYTHING,
 ) -> Deployment:
     """Save the proposals and deploy all that is wanted; give the finished deployment.
 
@@ -124,6 +163,8 @@ def deploy(
         for interrupted in context.store.deployments.recover():
             watcher.message(f"Deployment {interrupted.id} was interrupted; going on from what it had done.")
         wanted = _without(context, merged(context, proposals), left_out)
+        selection = selected(context, scope, wanted)
+        limit = most_failures(scope.max_failures, len(_holders(wanted))) if scope.max_failures else None
         _plan(
             context, wanted, force=force, left_out=left_out
         )  # what cannot be planned is refused before anything is saved
@@ -142,6 +183,8 @@ def deploy(
             Redactor(context.store.secrets.values()),
             cancel=cancel,
             force=force,
+            selection=selection,
+            max_failures=limit,
         )
         return run(steps, f"{len(steps.to_run)} of {len(steps.steps)} steps to run")
 

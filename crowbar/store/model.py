@@ -103,7 +103,7 @@ class StepKind(StrEnum):
 
 
 class StepStatus(StrEnum):
-    """Where a step stands. The four last but one are what a user is told of a finished deployment."""
+    """Where a step stands. All but the first two are ends; one that is skipped was left out on purpose."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -111,6 +111,7 @@ class StepStatus(StrEnum):
     FAILED = "failed"
     UNCHANGED = "unchanged"
     CANCELLED = "cancelled"
+    SKIPPED = "skipped"
 
 
 class DeploymentStatus(StrEnum):

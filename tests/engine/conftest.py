@@ -16,6 +16,7 @@ from crowbar.engine.graph import Vertex
 from crowbar.engine.plan import Known, Plan, PlannedStep, make_plan
 from crowbar.engine.redact import Redactor
 from crowbar.engine.run import Run
+from crowbar.engine.selection import ALL, Selection
 from crowbar.store.model import Deployment, Node, NodeKind, StepRow
 from crowbar.store.store import Store, open_store
 
@@ -104,6 +105,8 @@ class Cloud:
     cancel: threading.Event = field(default_factory=threading.Event)
     watcher: Recorder = field(default_factory=Recorder)
     secrets: tuple[str, ...] = ()
+    selection: Selection = ALL
+    max_failures: int | None = None
 
     def known(self) -> Known:
         return Known({a.key: a for a in self.store.applied.list()}, self.store.published.digests())
@@ -128,6 +131,8 @@ class Cloud:
             Redactor(self.secrets),
             cancel=self.cancel,
             force=force,
+            selection=self.selection,
+            max_failures=self.max_failures,
         )
         return run(self.plan(force=force), "test")
 

@@ -38,7 +38,7 @@ def test_one_of_three_computes_holds_back_nobody_else() -> None:
 def test_a_count_that_can_no_longer_be_met_is_said_at_once() -> None:
     board = Board(computes(3, 3))
     board.status["b/compute@n1"] = StepStatus.FAILED  # the others have not even begun
-    said = {one.key: why for one, why in board.blocked()}
+    said = {one.key: why for one, _, why in board.blocked()}
     assert said["b/gate@c"] == ("It needs compute on 3 of the nodes, and 2 are left: b/compute@n1 did not succeed.")
     assert said["b/page@c"] == "It needs b/gate@c, which did not succeed."
     assert board.blocked() == []
@@ -48,15 +48,16 @@ def test_a_node_does_not_go_on_over_a_failure_of_its_own() -> None:
     both = [step("one", "n1"), step("one", "n2"), step("two", "n1", "b/one@n1"), step("two", "n2", "b/one@n2")]
     board = Board(both)
     board.status |= {"b/one@n1": StepStatus.FAILED, "b/one@n2": StepStatus.SUCCEEDED}
-    assert [one.key for one, _ in board.blocked()] == ["b/two@n1"]
+    assert [one.key for one, _, _ in board.blocked()] == ["b/two@n1"]
 
 
 @st.composite
 def plans(draw: st.DrawFn) -> list[PlannedStep]:
     steps: list[PlannedStep] = []
     for number in range(draw(st.integers(1, 6))):
-        before = [one.key for one in steps]
-        requires = tuple(draw(st.sets(st.sampled_from(before)))) if before else ()
+        before = sorted({one.role for one in steps})
+        roles = draw(st.sets(st.sampled_from(before))) if before else set()
+        requires = [one.key for one in steps if one.role in roles]  # as with real roles: on all of their nodes
         nodes = draw(st.sets(st.sampled_from("abcd"), min_size=1))
         quorum = draw(st.integers(1, len(nodes)))
         steps += [step(f"r{number}", node, *sorted(requires), quorum=quorum) for node in sorted(nodes)]
@@ -98,3 +99,14 @@ def _all_before(one: PlannedStep, board: Board) -> set[str]:
         found |= _all_before(board.steps[key], board)
     assert LOST
     return found
+
+
+def test_what_was_left_out_is_no_failure_and_neither_is_what_needs_it() -> None:
+    board = Board(computes(1, 1))
+    board.status["b/compute@n0"] = StepStatus.SKIPPED
+    assert [(one.key, status, why) for one, status, why in board.blocked()] == [
+        ("b/gate@c", StepStatus.SKIPPED, "It needs b/compute@n0, which is left out."),
+        ("b/page@c", StepStatus.SKIPPED, "It needs b/gate@c, which is left out."),
+    ]
+    assert board.all_good
+    assert board.failed_nodes() == set()

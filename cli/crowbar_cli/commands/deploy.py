@@ -17,13 +17,14 @@ from crowbar_cli.options import Settings, common
 from crowbar_cli.output import note, show_json
 from crowbar_cli.session import opened
 from crowbar_cli.steps import row_document
-from crowbar_cli.target import Place, Target, target_options
+from crowbar_cli.target import Place, Target, scope_options, target_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from crowbar.services.context import Context
     from crowbar.services.credentials import AccessPoint
+    from crowbar.services.deploy import Scope
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,13 @@ _EXIT_CODES = {DeploymentStatus.SUCCEEDED: 0, DeploymentStatus.CANCELLED: INTERR
 
 @click.command(short_help="Make it so.")
 @target_options
+@scope_options
+@click.option(
+    "--max-failures",
+    default="",
+    metavar="N|N%",
+    help="Begin no step more when more nodes than this have failed.  [default: go on with all that can]",
+)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before this machine itself is changed.")
 @click.option("--reapply", is_flag=True, help="Run every step, also those that have nothing to do.")
 @click.option(
@@ -60,6 +68,9 @@ def deploy(
     file: Path | None,
     single_node: bool,
     on_this_host: bool,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    max_failures: str,
     yes: bool,
     reapply: bool,
     check: bool | None,
@@ -79,8 +90,10 @@ def deploy(
               crowbar deploy my-cloud.yml
               crowbar deploy playbooks/clusters/rack.yml   (three virtual machines, made for it)
               crowbar deploy --resume
+              crowbar deploy my-cloud.yml --only nova --max-failures 10%
     Next:     crowbar verify, then crowbar credentials --show
     """
+    from crowbar.services.deploy import Scope
     from crowbar.services.lock import deployment_lock
 
     target = Target.of(file, single_node=single_node, on_this_host=on_this_host)
@@ -89,7 +102,7 @@ def deploy(
             _refuse_without_history(context)
         if target.place is Place.THIS_HOST:
             _ask(context, target, yes=yes)
-        done = _run(settings, context, target, reapply=reapply)
+        done = _run(settings, context, target, Scope(only, skip, max_failures), reapply=reapply)
         rows = context.store.deployments.steps(done.deployment.id)
         _show(settings, context, done, rows)
     code = _EXIT_CODES.get(done.deployment.status, 1) or (1 if done.left_out else 0)
@@ -101,7 +114,7 @@ def deploy(
     ctx.exit(code)
 
 
-def _run(settings: Settings, context: Context, target: Target, *, reapply: bool) -> Outcome:
+def _run(settings: Settings, context: Context, target: Target, scope: Scope, *, reapply: bool) -> Outcome:
     from crowbar.services import deploy as service
     from crowbar_cli.interrupt import cancelling, terminable
     from crowbar_cli.nodes import made_ready
@@ -112,7 +125,11 @@ def _run(settings: Settings, context: Context, target: Target, *, reapply: bool)
         ready = made_ready(settings, context, target, watcher.message)
         with cancelling(cancel, watcher.message):
             done = service.deploy(
-                context, ready.proposals, watcher, cancel=cancel, force=reapply, left_out=ready.left_out
+                *(context, ready.proposals, watcher),
+                cancel=cancel,
+                force=reapply,
+                left_out=ready.left_out,
+                scope=scope,
             )
     return Outcome(done, ready.left_out, ready.from_machines)
 

@@ -14,7 +14,7 @@ from crowbar_cli.options import Settings, common
 from crowbar_cli.output import show, show_json, table
 from crowbar_cli.session import opened
 from crowbar_cli.steps import planned_document
-from crowbar_cli.target import target_options
+from crowbar_cli.target import scope_options, target_options
 
 if TYPE_CHECKING:
     from crowbar.engine.plan import Plan, PlannedStep
@@ -26,6 +26,7 @@ _RUNS, _CHECKS, _NOTHING = "runs", "checks", "-"
 
 @click.command(short_help="What a deployment would do, and why.")
 @target_options
+@scope_options
 @click.option("--reapply", is_flag=True, help="Plan as `deploy --reapply` does: every step runs.")
 @click.option(
     "--why", metavar="NODE", help="Say of each role of FILE that chooses its nodes why it has NODE, or has not."
@@ -33,7 +34,14 @@ _RUNS, _CHECKS, _NOTHING = "runs", "checks", "-"
 @common
 @click.pass_obj
 def plan(
-    settings: Settings, file: Path | None, single_node: bool, on_this_host: bool, reapply: bool, why: str | None
+    settings: Settings,
+    file: Path | None,
+    single_node: bool,
+    on_this_host: bool,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    reapply: bool,
+    why: str | None,
 ) -> None:
     """Print the steps of a deployment in their order, and why each would run; change nothing.
 
@@ -48,7 +56,7 @@ def plan(
               crowbar plan my-cloud.yml --why node3
     Next:     crowbar deploy, with the same options
     """
-    from crowbar.services.deploy import make_plan
+    from crowbar.services.deploy import Scope, make_plan
     from crowbar_cli.cluster.expected import ways
     from crowbar_cli.nodes import cluster_of, previewed
     from crowbar_cli.target import Target
@@ -59,7 +67,7 @@ def plan(
         if why is not None:
             _explain(settings, preview, target, why)
             return
-        made = make_plan(preview.context, preview.proposals, force=reapply)
+        made = make_plan(preview.context, preview.proposals, force=reapply, scope=Scope(only, skip))
         machines = ways(context, cluster_of(target))
     if settings.json:
         steps = [planned_document(step) for step in made.steps]

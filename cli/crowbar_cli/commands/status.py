@@ -14,6 +14,7 @@ _GATE = {
     StepStatus.SUCCEEDED.value: "passed",
     StepStatus.UNCHANGED.value: "passed",
     StepStatus.CANCELLED.value: "not checked",
+    StepStatus.SKIPPED.value: "left out",
     StepStatus.PENDING.value: "not yet checked",
     "none": "-",
 }

@@ -9,7 +9,9 @@ from datetime import datetime
 from crowbar.store.model import Deployment, StepKind, StepRow, StepStatus
 from crowbar_cli.output import seconds
 
-DONE = frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.UNCHANGED, StepStatus.CANCELLED})
+DONE = frozenset(
+    {StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.UNCHANGED, StepStatus.CANCELLED, StepStatus.SKIPPED}
+)
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,13 @@ def doing(picture: Picture) -> str:
 
 def summary(picture: Picture) -> str:
     """How many steps ended how, in one line: ``30 succeeded, 1 failed``; ends that none had are left out."""
-    order = (StepStatus.SUCCEEDED, StepStatus.UNCHANGED, StepStatus.FAILED, StepStatus.CANCELLED, StepStatus.PENDING)
+    order = (
+        StepStatus.SUCCEEDED,
+        StepStatus.UNCHANGED,
+        StepStatus.FAILED,
+        StepStatus.CANCELLED,
+        StepStatus.SKIPPED,
+        StepStatus.PENDING,
+    )
     counts = [(sum(row.status is status for row in picture.rows.values()), status.value) for status in order]
     return ", ".join(f"{count} {word}" for count, word in counts if count) or "no steps"

@@ -27,7 +27,7 @@ def step_line(picture: Picture, row: StepRow) -> str:
         return f"{number} {row.key} {row.status.value}{about}"
     took = f" in {seconds(lasted(row, picture.now))}" if row.started else ""
     changed = f" (changed {row.changed})" if row.status is StepStatus.SUCCEEDED else ""
-    because = f": {row.error}" if row.status is StepStatus.CANCELLED and row.error else ""
+    because = f": {row.error}" if row.status in (StepStatus.CANCELLED, StepStatus.SKIPPED) and row.error else ""
     return f"{number} {row.key} {row.status.value}{took}{changed}{because}"
 
 

@@ -20,6 +20,7 @@ _MARKS = {
     StepStatus.UNCHANGED: ("=", "dim"),
     StepStatus.FAILED: ("✗", "bold red"),
     StepStatus.CANCELLED: ("-", "yellow"),
+    StepStatus.SKIPPED: ("-", "dim"),
 }
 _SPOKEN_LINES = 6
 
@@ -73,7 +74,7 @@ def overall(rows: Sequence[StepRow]) -> StepStatus:
             return status
     if StepStatus.PENDING in statuses:
         return StepStatus.RUNNING if statuses & {StepStatus.SUCCEEDED} else StepStatus.PENDING
-    for status in (StepStatus.CANCELLED, StepStatus.SUCCEEDED):
+    for status in (StepStatus.CANCELLED, StepStatus.SKIPPED, StepStatus.SUCCEEDED):
         if status in statuses:
             return status
     return StepStatus.UNCHANGED
