@@ -25,7 +25,7 @@ from crowbar.catalog.model import (
 from crowbar.catalog.raw import Raw, raw_faults
 from crowbar.catalog.relate import chain
 from crowbar.catalog.source import DataPath, Source
-from crowbar.catalog.uses import published_reads
+from crowbar.catalog.uses import published_reads, role_reads
 from crowbar.catalog.words import nearest
 from crowbar.errors import Fault
 
@@ -220,6 +220,7 @@ def _role(name: str, raw: _Role, folder: Path) -> Role:
         path=path,
         files=digest.of_each(path),
         reads=published_reads(path),
+        reads_roles=role_reads(path),
         count=Count(raw.count.min, raw.count.max),
         beside=raw.beside or "",
         after=tuple(raw.after),

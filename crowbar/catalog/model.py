@@ -90,7 +90,8 @@ class Role:
 
     A role ``beside`` another is held by the nodes of that one, and no proposal says so.
     ``files`` has the digest of each file in it, by its name there. ``reads`` names what the role reads of what other
-    barclamps publish ("keystone", or "keystone.url"); None means that it may be anything.
+    barclamps publish ("keystone", or "keystone.url"), ``reads_roles`` of which roles of its own barclamp it reads who
+    holds them; None means that it may be anything.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Role:
     path: Path
     files: Mapping[str, str] = field(default_factory=dict)
     reads: tuple[str, ...] | None = None
+    reads_roles: tuple[str, ...] | None = None
     count: Count = Count()
     beside: str = ""
     after: tuple[str, ...] = ()
@@ -106,6 +108,10 @@ class Role:
     units: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
     sees_nodes: bool = False
+
+    def reads_published(self, name: str) -> bool:
+        """Whether the role reads that value ("keystone.url") of another barclamp."""
+        return self.reads is None or any(name == one or name.startswith(f"{one}.") for one in self.reads)
 
     @property
     def ansible_name(self) -> str:

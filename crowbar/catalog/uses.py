@@ -49,16 +49,27 @@ def uses(barclamp: Barclamp, source: Source) -> list[Fault]:
 
 def published_reads(role: Path) -> tuple[str, ...] | None:
     """What a role reads of `crowbar.published`, as "barclamp" or "barclamp.name"; None if its texts do not tell."""
+    return _reads(role, "published", depth=2)
+
+
+def role_reads(role: Path) -> tuple[str, ...] | None:
+    """Of which roles of its barclamp a role reads who holds them; None if its texts do not tell."""
+    return _reads(role, "roles", depth=1)
+
+
+def _reads(role: Path, top: str, depth: int) -> tuple[str, ...] | None:
     found: set[str] = set()
     for file in _texts(role):
         text = file.read_text(errors="replace")
-        found.update(match["name"] for match in _MEMBER.finditer(text))
-        for match in _USE.finditer(_MEMBER.sub("", text)):
+        if top == "published":  # to ask whether a barclamp is there reads no more than that
+            found.update(match["name"] for match in _MEMBER.finditer(text))
+            text = _MEMBER.sub("", text)
+        for match in _USE.finditer(text):
             names = [dotted or quoted for dotted, quoted in _STEP.findall(match["rest"])]
-            if match["top"] == "published" and not names:
+            if match["top"] == top and not names:
                 return None
-            if match["top"] == "published":
-                found.add(".".join(names[:2]))
+            if match["top"] == top:
+                found.add(".".join(names[:depth]))
         if _COMPUTED.search(text):
             return None
     return tuple(sorted(found))

@@ -143,7 +143,7 @@ def inputs(variables: Mapping[str, Any], role: Role, catalog: Catalog) -> dict[s
 
     Names are `attributes.workers`, `published.web.url`, `roles.web-server`, `node.fqdn`,
     `secrets.service_password` (of which the version counts), `all_nodes`, `tasks/main.yml` of the role's files, and
-    so on. Of what other barclamps publish, only that counts which the role reads.
+    so on. Of what other barclamps publish, and of who holds which role, only that counts which the role reads.
     """
     found = {
         **{f"{role.ansible_name}/{name}": content for name, content in role.files.items()},
@@ -153,17 +153,17 @@ def inputs(variables: Mapping[str, Any], role: Role, catalog: Catalog) -> dict[s
     }
     for top, value in variables.items():
         for name, part in _parts(top, value, _DEPTHS.get(top, 0)):
-            if name.startswith("published.") and not _reads(role, name.removeprefix("published.")):
-                continue
-            found[name] = part.digest if isinstance(part, _Nodes) else digest.of_value(_replaced(part, _stamp))
+            if _counts(role, name):
+                found[name] = part.digest if isinstance(part, _Nodes) else digest.of_value(_replaced(part, _stamp))
     return found
 
 
-def _reads(role: Role, published: str) -> bool:
-    """Whether the role reads that value ("keystone.url") of another barclamp."""
-    if role.reads is None:
-        return True
-    return any(published == one or published.startswith(f"{one}.") for one in role.reads)
+def _counts(role: Role, name: str) -> bool:
+    """Whether the role reads the input of that name: what it does not read is no reason to apply it again."""
+    top, _, rest = name.partition(".")
+    if top == "published":
+        return role.reads_published(rest)
+    return top != "roles" or role.reads_roles is None or rest in role.reads_roles
 
 
 def identity(inputs: Mapping[str, str]) -> str:

@@ -81,13 +81,18 @@ def _barclamp_steps(barclamp: Barclamp, catalog: Catalog, elements: type_element
     nodes = elements[barclamp.name]
     needed = [catalog.get(name) for name in _present((*barclamp.requires, *barclamp.wants), elements, catalog)]
     entry = tuple(key for other in needed for key in _last_steps(other, elements))
-    foreign = tuple((other.name, fact) for other in needed for fact in _facts(other))
     own = _facts(barclamp)
     steps = []
     for role in role_order(barclamp):
         upstream = barclamp.upstream(role)
         before = tuple(step_key(barclamp.name, name, node) for name in upstream for node in nodes.get(name, ()))
         consumes = tuple((barclamp.name, fact) for fact, maker in own.items() if maker in upstream)
+        foreign = tuple(
+            (other.name, fact)
+            for other in needed
+            for fact in _facts(other)
+            if barclamp.roles[role].reads_published(f"{other.name}.{fact}")
+        )
         produces = tuple((barclamp.name, fact) for fact, maker in own.items() if maker == role)
         steps += [
             Vertex(

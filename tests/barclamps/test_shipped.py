@@ -130,3 +130,13 @@ def _bounded(schema: Any) -> bool:
     if schema.get("type") == "string":
         return bool({"enum", "const", "maxLength", "pattern"} & set(schema))
     return "enum" in schema or "const" in schema or bounds.get(schema["type"], set()) <= set(schema)
+
+
+def test_a_role_is_made_of_those_holders_that_it_reads() -> None:
+    """So a compute that is added is no reason to apply what has nothing to do with computes."""
+    swift, nova = catalog().get("swift").roles, catalog().get("nova").roles
+    assert swift["swift-proxy"].reads_roles == ("swift-proxy",)
+    assert nova["nova-compute"].reads_roles == ("nova-controller",)
+    assert nova["nova-registrar"].reads_roles == ("nova-compute",)
+    assert catalog().get("dashboard").roles["dashboard-server"].reads_roles == ()
+    assert not catalog().get("glance").roles["glance-server"].reads_published("swift.object_ring")
