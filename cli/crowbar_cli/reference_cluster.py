@@ -25,7 +25,7 @@ _HEAD = """\
 <!-- Made by `python -m crowbar_cli.reference_cluster > docs/reference/cluster-file.md`; a test holds it current. -->
 
 What `crowbar deploy FILE`, `crowbar plan FILE` and `crowbar batch import FILE` read: machines and networks, and
-`proposals`, which are [in the format of Crowbar's batch files](barclamp.md#cluster-files). The same shape serves for
+`proposals`, which are [in the format of Crowbar's batch files](barclamp.md#the-cluster-file). The same shape serves for
 one node and for a hundred; [rack.yml](../../playbooks/clusters/rack.yml) is an example. Everything is checked before
 anything is changed, and all faults are told at once, with their lines. No password stands in the file.
 """

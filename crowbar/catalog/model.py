@@ -90,8 +90,8 @@ class Role:
 
     A role ``beside`` another is held by the nodes of that one, and no proposal says so.
     ``files`` has the digest of each file in it, by its name there. ``reads`` names what the role reads of what other
-    barclamps publish ("keystone", or "keystone.url"), ``reads_roles`` of which roles of its own barclamp it reads who
-    holds them; None means that it may be anything.
+    barclamps publish ("keystone", "keystone.url", or "keystone?": whether it is there), ``reads_roles`` of which roles
+    of its own barclamp it reads who holds them; None means that it may be anything.
     """
 
     name: str

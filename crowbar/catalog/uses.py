@@ -48,7 +48,10 @@ def uses(barclamp: Barclamp, source: Source) -> list[Fault]:
 
 
 def published_reads(role: Path) -> tuple[str, ...] | None:
-    """What a role reads of `crowbar.published`, as "barclamp" or "barclamp.name"; None if its texts do not tell."""
+    """What a role reads of `crowbar.published`, as "barclamp", "barclamp.name", or (whether it is there) "barclamp?".
+
+    None if its texts do not tell.
+    """
     return _reads(role, "published", depth=2)
 
 
@@ -62,7 +65,7 @@ def _reads(role: Path, top: str, depth: int) -> tuple[str, ...] | None:
     for file in _texts(role):
         text = file.read_text(errors="replace")
         if top == "published":  # to ask whether a barclamp is there reads no more than that
-            found.update(match["name"] for match in _MEMBER.finditer(text))
+            found.update(f"{match['name']}?" for match in _MEMBER.finditer(text))
             text = _MEMBER.sub("", text)
         for match in _USE.finditer(text):
             names = [dotted or quoted for dotted, quoted in _STEP.findall(match["rest"])]

@@ -151,6 +151,8 @@ def inputs(variables: Mapping[str, Any], role: Role, catalog: Catalog) -> dict[s
         "units": digest.of_value(role.units),
         "what all roles share": catalog.shared_digest,
     }
+    there = variables.get("published", {})
+    found |= {f"published.{one}": str(one[:-1] in there) for one in role.reads or () if one.endswith("?")}
     for top, value in variables.items():
         for name, part in _parts(top, value, _DEPTHS.get(top, 0)):
             if _counts(role, name):
