@@ -306,7 +306,7 @@ class Run:
             self._watcher.message(why)
         for step in self._board.pending():
             self._finish(step.key, StepStatus.CANCELLED, error=why)
-        for name in {step.node for step in self._board.steps.values()}:
+        for name in {step.node for step in self._board.steps.values()}.difference(self._selection.quarantined):
             self._settle(name)
         if self._board.all_good:
             return DeploymentStatus.SUCCEEDED
@@ -328,8 +328,9 @@ class Run:
 
     def _set_state(self, name: str, state: NodeState, health: Health, error: str = "") -> None:
         """An operator's maintenance is not ended by a deployment; nor is a reset or an installation begun meanwhile."""
-        kept = self._nodes[name].health
-        health = kept if kept is Health.MAINTENANCE else health
+        node = self._nodes[name]
+        if node.health is Health.MAINTENANCE:
+            health, error = node.health, node.last_error
         self._store.nodes.set_state(name, state, health, error, expected=RUNNING_STATES)
 
     def _show(self, row: StepRow) -> None:
