@@ -162,7 +162,7 @@ def _gate_verdict(step: PlannedStep, running: set[str]) -> PlannedStep:
 def _removals(catalog: Catalog, wanted: Mapping[str, PlannedStep], known: Known) -> list[PlannedStep]:
     """A step for each role that a node has and should not; what was put on last goes first.
 
-    It comes after the roles of its barclamp that it was put on after: they have to know first that the node leaves.
+    It comes after the roles of its barclamp that it was put on after, if it can: they know first that the node leaves.
     """
     gone = [
         applied
@@ -173,14 +173,18 @@ def _removals(catalog: Catalog, wanted: Mapping[str, PlannedStep], known: Known)
         and applied.role in barclamp.roles
     ]
     depth = {applied.barclamp: _depth(catalog, applied.barclamp) for applied in gone}
+    awaited = _awaiting(catalog, gone)
     steps: list[PlannedStep] = []
     for applied in sorted(gone, key=lambda one: (-depth[one.barclamp], one.key)):
         earlier = tuple(step.key for step in steps if depth[step.barclamp] > depth[applied.barclamp])
+        # Where something below waits for such a removal itself, they would wait for each other in a circle.
         upstream = catalog.get(applied.barclamp).upstream(applied.role)
+        waits = bool(awaited.intersection(_below(catalog, applied.barclamp)))
         told = tuple(
             step.key
             for step in wanted.values()
             if (step.kind, step.barclamp) == (StepKind.APPLY, applied.barclamp)
+            and not waits
             and step.role in upstream
             and step.node != applied.node
         )
@@ -215,6 +219,30 @@ def _after_leaving(catalog: Catalog, step: PlannedStep, removals: Sequence[Plann
 
 def _in_the_way(old: Role, new: Role) -> bool:
     return new.name in old.conflicts or old.name in new.conflicts or bool(set(old.ports) & set(new.ports))
+
+
+def _awaiting(catalog: Catalog, gone: Sequence[Applied]) -> set[str]:
+    """The barclamps that have a role which comes after one that is removed."""
+    left = {(applied.barclamp, applied.role) for applied in gone}
+    return {
+        name
+        for name in {applied.barclamp for applied in gone}
+        for role in catalog.get(name).roles
+        if any((name, other) in left for other in catalog.get(name).upstream(role))
+    }
+
+
+def _below(catalog: Catalog, name: str) -> set[str]:
+    """All barclamps that this one requires or wants, directly or not."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        barclamp = catalog.find(waiting.pop())
+        for other in (*barclamp.requires, *barclamp.wants) if barclamp else ():
+            if other not in found:
+                found.add(other)
+                waiting.append(other)
+    return found
 
 
 def _depth(catalog: Catalog, name: str, seen: frozenset[str] = frozenset()) -> int:

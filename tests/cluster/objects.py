@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from dataclasses import dataclass, field
 
 import openstack
+from openstack.exceptions import ConflictException
 
 from crowbar.verify.cloud import sign_in
 from crowbar_cli.checking import cloud_access
 from tests.cluster.conftest import Cluster
 
 NAME = "outlives-a-node"
+SECONDS = 180.0  # for a storage node to come back, and to be brought up to date
 COUNT = 20  # so many that every storage node holds some of them first
 
 
@@ -47,8 +50,16 @@ class Objects:
             ]
 
     def delete(self) -> None:
-        """Delete them."""
+        """Delete them. The container counts its objects a little later than they are gone."""
+        deadline = time.monotonic() + SECONDS
         with self._store() as cloud:
             for number in range(COUNT):
                 cloud.object_store.delete_object(f"o{number}", container=NAME)
-            cloud.object_store.delete_container(NAME)
+            while True:
+                try:
+                    cloud.object_store.delete_container(NAME)
+                except ConflictException:
+                    assert time.monotonic() < deadline, "the container is not empty yet"
+                    time.sleep(2)
+                else:
+                    return

@@ -38,3 +38,39 @@ def test_objects_outlive_the_loss_of_a_storage_node(cluster: Cluster) -> None:
         cluster.run("rack", "fault", "node2", "none")
     cluster.run("machines", "power", "on", "node2")
     objects.delete()
+    checked(cluster, "services", "object")  # node2 is back by itself
+
+
+def test_a_compute_is_added_and_others_change_only_where_their_files_do(cluster: Cluster) -> None:
+    cluster.document["machines"].append(NEW)
+    steps = cluster.deploy("--no-verify")
+    elsewhere = {key for key in ran(steps) if not key.endswith("@node3")}
+    print(f"what ran elsewhere for one compute more: {sorted(elsewhere)}")
+    untouched = {"database", "rabbitmq", "memcached", "keystone", "placement", "glance", "dashboard"}
+    assert not {key for key in elsewhere if key.partition("/")[0] in untouched}
+    assert {"nova/nova-compute@node3", "quantum/quantum-network@node3", "swift/swift-storage@node3"} <= ran(steps)
+    checked(cluster, "computes", "object")
+
+
+def test_a_compute_is_removed_and_forgotten_everywhere(cluster: Cluster) -> None:
+    cluster.document["machines"].remove(NEW)
+    steps = cluster.deploy("--no-verify")
+    assert {key for key, step in steps.items() if step["kind"] == "remove"} == {
+        f"{role}@node3"
+        for role in (
+            *("system/system-node", "nova/nova-compute", "quantum/quantum-network"),
+            *("swift/swift-storage", "cinder/cinder-volume"),
+        )
+    }
+    checked(cluster, "services", "computes", "object")  # which waits for every service and agent that is known
+    cluster.run("machines", "delete", "node3", "--yes")
+    assert ran(cluster.deploy("--no-verify")) <= {
+        f"system/system-node@{name}" for name in ("controller", "node1", "node2")
+    }
+
+
+def test_a_node_is_reinstalled_in_place(cluster: Cluster) -> None:
+    cluster.run("machines", "reinstall", "node2", "--yes")
+    steps = cluster.deploy("--no-verify")
+    assert {"nova/nova-compute@node2", "swift/swift-storage@node2"} <= ran(steps)
+    checked(cluster, "computes", "object")

@@ -106,3 +106,26 @@ def test_a_role_that_leaves_a_node_goes_between_those_before_and_those_after_it(
     assert "swift/storage@n2" in requires["swift/books@n1"]
     assert "swift/storage@n2" not in requires["swift/storage@n1"]
     TopologicalSorter(requires).prepare()  # there is no circle
+
+
+def test_removals_of_barclamps_that_build_on_each_other_do_not_wait_in_a_circle() -> None:
+    """A compute leaves: nova's controller builds on cinder, whose books wait until the back end has left."""
+    clamps = (
+        barclamp("cinder", role("api"), role("volume", after=("api",)), role("books", after=("volume",))),
+        barclamp(
+            *("nova", role("controller"), role("compute", after=("controller",)), role("ledger", after=("compute",))),
+            requires=("cinder",),
+        ),
+    )
+    catalog = Catalog({one.name: one for one in clamps}, "shared")
+    elements = {
+        "cinder": {"api": ("c",), "volume": ("n1",), "books": ("c",)},
+        "nova": {"controller": ("c",), "compute": ("n1",), "ledger": ("c",)},
+    }
+    left = [Applied(f"{b}/{r}@n2", b, r, "n2", "done") for b, r in (("cinder", "volume"), ("nova", "compute"))]
+    plan = make_plan(catalog, elements, Known({one.key: one for one in left}), lambda vertex: {"content": vertex.key})
+    requires = {step.key: step.requires for step in plan.steps}
+    TopologicalSorter(requires).prepare()
+    assert "nova/compute@n2" in requires["cinder/volume@n2"]
+    assert "cinder/volume@n2" in requires["cinder/books@c"]
+    assert "nova/compute@n2" in requires["nova/ledger@c"]
