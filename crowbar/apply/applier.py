@@ -6,6 +6,7 @@ import contextlib
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from crowbar.apply.bundle import bundle, extra_variables
 from crowbar.apply.local import LocalTransport
@@ -18,6 +19,8 @@ from crowbar.errors import NodeError
 from crowbar.store.model import Node, NodeKind
 
 UNIT = "crowbar-apply"
+_JOURNAL_LINES = 60
+_JOURNAL_PATIENCE = 3.0  # seconds: a node that is away has failed already
 
 
 def unit_of(lane: int) -> str:
@@ -90,6 +93,20 @@ class AnsibleApplier:
             self._run(transport, node, jobs, sink, cancel, lane)
         finally:
             transport.close()
+
+    def journal(self, node: Node, units: Sequence[str], since: datetime | None) -> str:
+        """The last journal lines of these units; see `crowbar.apply.model.Applier`."""
+        begin = f"--since=@{int(since.timestamp())}" if since else "--since=-5min"
+        words = [word for unit in units for word in ("-u", unit)]
+        argv = ["journalctl", "--no-pager", "--output=short-iso", f"--lines={_JOURNAL_LINES}", begin, *words]
+        try:
+            transport = transport_to(node, patience=_JOURNAL_PATIENCE)
+            try:
+                return transport.run(argv, timeout=10).stdout
+            finally:
+                transport.close()
+        except NodeError:
+            return ""
 
     def _run(
         self, transport: Transport, node: Node, jobs: Sequence[Job], sink: Sink, cancel: threading.Event, lane: int

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from crowbar.apply.model import Job, Outcome, Result, Sink
 from crowbar.errors import NodeError
@@ -30,6 +31,7 @@ class FakeApplier:
     applied: list[str] = field(default_factory=list)
     batches: list[tuple[str, ...]] = field(default_factory=list)
     jobs: dict[str, Job] = field(default_factory=dict)
+    journals: Mapping[str, str] = field(default_factory=dict)  # by unit
 
     def apply(self, node: Node, jobs: Sequence[Job], sink: Sink, cancel: threading.Event, lane: int = 0) -> None:  # noqa: ARG002 (the protocol's)
         """Play the jobs; see `crowbar.apply.model.Applier`."""
@@ -51,3 +53,7 @@ class FakeApplier:
                 return
             self.applied.append(job.key)
             sink.finished(job.key, Outcome(Result.SUCCEEDED, 1, published=self.publishing.get(job.key, {})))
+
+    def journal(self, node: Node, units: Sequence[str], since: datetime | None) -> str:  # noqa: ARG002 (likewise)
+        """The journals of the units, one after the other."""
+        return "".join(self.journals.get(unit, "") for unit in units)

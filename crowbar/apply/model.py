@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
@@ -72,3 +73,6 @@ class Applier(Protocol):
         not reported as started: whether they run later is the engine's decision. A started job is always reported
         as finished. Raises NodeError when the node cannot be reached at all.
         """
+
+    def journal(self, node: Node, units: Sequence[str], since: datetime | None) -> str:
+        """The last journal lines of these units on the node; "" where they cannot be had quickly."""

@@ -20,6 +20,7 @@ from crowbar.engine.run import Run
 from crowbar.engine.selection import Selection, most_failures, select
 from crowbar.engine.watch import Watcher
 from crowbar.errors import Fault, InputError
+from crowbar.services.cards import keep_journals
 from crowbar.services.context import Context
 from crowbar.services.lock import deployment_lock
 from crowbar.services.wanted import choices_made, deployed, merged
@@ -174,9 +175,10 @@ def deploy(
             )
         _ensure_secrets(context, wanted)
         steps = _plan(context, wanted, force=force, left_out=left_out)
+        applier = applier or AnsibleApplier()
         run = Run(
             context.store,
-            applier or AnsibleApplier(),
+            applier,
             watcher,
             {node.name: node for node in context.store.nodes.list()},
             _job_maker(context, wanted),
@@ -186,7 +188,9 @@ def deploy(
             selection=selection,
             max_failures=limit,
         )
-        return run(steps, f"{len(steps.to_run)} of {len(steps.steps)} steps to run")
+        done = run(steps, f"{len(steps.to_run)} of {len(steps.steps)} steps to run")
+        keep_journals(context, applier, context.store.deployments.steps(done.id))
+        return done
 
 
 def _without(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crowbar_cli import reference_attributes, reference_cluster
+from crowbar_cli import reference_attributes, reference_causes, reference_cluster
 from crowbar_cli.reference import reference
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference"
@@ -28,6 +28,11 @@ def test_the_page_of_attributes_is_current() -> None:
     assert page == reference_attributes.reference(), (
         "python -m crowbar_cli.reference_attributes > docs/reference/attributes.md"
     )
+
+
+def test_the_page_of_causes_is_current() -> None:
+    page = (PAGES / "causes.md").read_text(encoding="utf-8")
+    assert page == reference_causes.reference(), "python -m crowbar_cli.reference_causes > docs/reference/causes.md"
 
 
 def test_the_page_of_the_cluster_file_is_current() -> None:

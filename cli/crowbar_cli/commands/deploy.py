@@ -12,9 +12,10 @@ import click
 from crowbar.store.model import Deployment, DeploymentStatus, StepKind, StepRow, StepStatus
 from crowbar_cli.asking import agree
 from crowbar_cli.checking import verified
+from crowbar_cli.commands.explain import lines
 from crowbar_cli.edge import INTERRUPTED
 from crowbar_cli.options import Settings, common
-from crowbar_cli.output import note, show_json
+from crowbar_cli.output import note, printable_lines, show_json
 from crowbar_cli.session import opened
 from crowbar_cli.steps import row_document
 from crowbar_cli.target import Place, Target, scope_options, target_options
@@ -157,6 +158,7 @@ def _ask(context: Context, target: Target, *, yes: bool) -> None:
 
 
 def _show(settings: Settings, context: Context, done: Outcome, rows: Sequence[StepRow]) -> None:
+    from crowbar.services.cards import card
     from crowbar.services.credentials import access_points
 
     deployment = done.deployment
@@ -170,9 +172,9 @@ def _show(settings: Settings, context: Context, done: Outcome, rows: Sequence[St
     elif succeeded:
         _welcome(access)
     else:
-        failed = [row.key for row in rows if row.status is StepStatus.FAILED]
-        for key in failed:
-            note(f"failed: {key}. See: crowbar logs --step {key}")
+        failed = [row for row in rows if row.status is StepStatus.FAILED]
+        for row in failed:
+            note(printable_lines("\n".join(lines(card(context, row), short=True))))
         note("Next: crowbar deploy --resume" + (", when it is mended" if failed else ""))
 
 

@@ -14,7 +14,9 @@ from crowbar.store.model import RUNNING_STATES, Health
 if TYPE_CHECKING:
     from crowbar.services.context import Context
 
-PROBLEM_SECONDS = 60.0  # a problem that lasts so long is not waited for any more: others go on without that machine
+# A problem that lasts so long is not waited for any more: others go on without that machine. It is three times what
+# the lifecycle takes to try again by itself.
+PROBLEM_SECONDS = 180.0
 MATCHED_SECONDS = 600.0  # so long for matched machines to turn up, since the last one that did
 
 

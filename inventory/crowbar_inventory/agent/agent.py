@@ -40,6 +40,7 @@ _REPLY_LIMIT = 4 * _MIB
 _TEXT_LIMIT = _MIB  # of one program's output: all together must stay below what the admin node takes
 _SECTOR = 512
 _TRIES = 3  # of an image that is damaged on the way
+_ABSENT = 900.0  # seconds for which an admin node is waited for that does not send it
 _BACK_OFF = 30.0  # seconds at most between two tries
 _SAY_AGAIN = 10.0
 _INTERVAL = 300.0  # and between two questions whether we are approved
@@ -71,6 +72,10 @@ class OrderError(Exception):
 
 class DamagedError(OrderError):
     """The image did not arrive as it is; another try may do."""
+
+
+class AbsentError(DamagedError):
+    """Nobody was there to send the image: the admin node is being restarted, say."""
 
 
 class UnreachableError(Exception):
@@ -189,7 +194,7 @@ class Admin:
                     raise DamagedError(f"the admin node answers {response.status} to {path}")
                 yield response
         except UnreachableError as error:
-            raise DamagedError(str(error)) from error
+            raise AbsentError(str(error)) from error
 
     @contextlib.contextmanager
     def _request(
@@ -741,15 +746,7 @@ def install(agent: Agent, params: Mapping[str, Any], report: Report) -> str:
     if disk.sector != _SECTOR:
         raise OrderError(f"{disk.name} has sectors of {disk.sector} bytes, and the image is made for 512")
     report(0, f"writing {image.size // _MIB} MiB to {disk.name} ({disk.serial or 'without serial number'})")
-    for attempt in range(1, _TRIES + 1):
-        try:
-            write_image(agent.admin, image, disk, report)
-            break
-        except DamagedError as fault:
-            if attempt == _TRIES:
-                raise OrderError(f"{fault}; given up after {_TRIES} tries") from fault
-            report(0, f"{fault}; starting over, try {attempt + 1} of {_TRIES}")
-            agent.wait(attempt)
+    _write(agent, image, disk, report)
     report(92, f"growing the last partition of {disk.name}")
     device = grow(disk)
     report(96, f"configuring {device}")
@@ -758,6 +755,26 @@ def install(agent: Agent, params: Mapping[str, Any], report: Report) -> str:
     return (
         f"{disk.name} is installed: {image.size // _MIB} MiB, verified, and set up as {line(params, 'hostname', '.*')}"
     )
+
+
+def _write(agent: Agent, image: Image, disk: Disk, report: Report) -> None:
+    """Write the image, again where it was damaged on the way; an admin node that is away is waited for, and no try."""
+    attempt, until = 1, time.monotonic() + _ABSENT
+    while True:
+        try:
+            write_image(agent.admin, image, disk, report)
+            return
+        except AbsentError as fault:
+            if time.monotonic() > until:
+                raise OrderError(f"{fault}; given up after {_ABSENT:.0f} s") from fault
+            report(0, f"{fault}; waiting for the admin node")
+            agent.wait(1)
+        except DamagedError as fault:
+            if attempt == _TRIES:
+                raise OrderError(f"{fault}; given up after {_TRIES} tries") from fault
+            attempt += 1
+            report(0, f"{fault}; starting over, try {attempt} of {_TRIES}")
+            agent.wait(attempt)
 
 
 def wipe(agent: Agent, params: Mapping[str, Any], report: Report) -> str:
