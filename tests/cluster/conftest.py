@@ -61,7 +61,7 @@ class Cluster:
             except BaseException:
                 process.kill()
                 raise
-        assert process.returncode == status, output
+        assert process.returncode == status, output[-3000:]
         return output
 
     def json(self, *words: str, status: int = 0) -> Any:
