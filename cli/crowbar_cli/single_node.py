@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,8 +33,12 @@ def machine_of(context: Context, name: str = NAME) -> ContainerMachine:
     return ContainerMachine(context.state.machines / name)
 
 
+@cache
 def estimated() -> Node:
-    """The node as it can be expected to be: what this host can do, without what a container cannot."""
+    """The node as it can be expected to be: what this host can do, without what a container cannot.
+
+    It is found out once a process: whether KVM runs a guest takes seconds.
+    """
     from crowbar_inventory.probe import facts
 
     found = facts()

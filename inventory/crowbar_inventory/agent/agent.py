@@ -75,7 +75,7 @@ class DamagedError(OrderError):
 
 
 class AbsentError(DamagedError):
-    """Nobody was there to send the image: the admin node is being restarted, say."""
+    """Nobody was there to send the image, or to go on with it: the admin node is being restarted, say."""
 
 
 class UnreachableError(Exception):
@@ -515,7 +515,7 @@ def write_image(admin: Admin, image: Image, disk: Disk, report: Report) -> None:
         with admin.download(image.url) as body, _Unpacking(body) as unpacking:
             head, digest = _pour(unpacking, image, target, report)
         if unpacking.fault:
-            raise DamagedError(f"the image stopped coming: {unpacking.fault}")
+            raise AbsentError(f"the image stopped coming: {unpacking.fault}")
         if image.compressed_sha256:
             digest, wanted = unpacking.digest(), image.compressed_sha256
         else:
