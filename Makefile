@@ -2,7 +2,7 @@
 
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help setup setup-dev cloud rack machines check lint test clean
+.PHONY: help setup setup-dev cloud rack machines check lint test test-long clean
 
 help:
 	@echo 'make cloud     set this machine up, and a verified OpenStack on one virtual server, from powered off on (root)'
@@ -10,6 +10,7 @@ help:
 	@echo 'make machines  three virtual servers, from powered off to installed (root)'
 	@echo 'make check     linters and unit tests, about three minutes'
 	@echo 'make test      all tests, a real cloud and a real cluster among them, about 45 minutes (root)'
+	@echo 'make test-long what goes wrong while a cluster is deployed, half an hour (root)'
 	@echo 'make lint      linters alone'
 	@echo 'make clean     remove what setup and tests made in this folder'
 
@@ -41,9 +42,13 @@ test: setup-dev
 	rm -rf .cache/coverage && mkdir -p .cache/coverage
 	$(PYTEST) -n 2 --cov --cov-report= -m 'not machine and not cloud'
 	$(PYTEST) --cov --cov-append --cov-report= -m 'machine and not cloud'
-	$(PYTEST) --cov --cov-append --cov-report= -m cloud tests/cloud
-	$(PYTEST) --cov --cov-append --cov-report= -m cloud tests/cluster
+	$(PYTEST) --cov --cov-append --cov-report= -m 'cloud and not long' tests/cloud
+	$(PYTEST) --cov --cov-append --cov-report= -m 'cloud and not long' tests/cluster
 	.venv/bin/coverage report --fail-under=90
+
+# The cluster again, and what goes wrong in it.
+test-long: setup-dev
+	$(PYTEST) -m long tests/cluster
 
 clean:
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .ansible build dist
