@@ -11,7 +11,7 @@ from crowbar.catalog.source import parse_yaml
 from crowbar.errors import EnvironmentFault, InputError
 from crowbar.rack import subnet
 from crowbar.services import deploy as service
-from crowbar.services.cluster.standing import PROBLEM_SECONDS, given_up, left_out, standing
+from crowbar.services.cluster.standing import MATCHED_SECONDS, PROBLEM_SECONDS, Patience, given_up, left_out, standing
 from crowbar.store.machine_model import Machine
 from crowbar.store.model import Health, NodeState
 from crowbar_cli.cluster import reach
@@ -104,6 +104,21 @@ def test_who_is_waited_for_and_who_is_left_out(cli: Cli) -> None:
     assert given_up(now.views["m2"], PROBLEM_SECONDS) == "is installing: its disk fails"
     assert given_up(now.views["m3"], PROBLEM_SECONDS) == ""
     assert left_out(now) == {"m2": "is installing: its disk fails", "m3": "is not known"}
+
+
+def test_how_long_is_waited(cli: Cli) -> None:
+    cluster = cluster_of(parse_yaml("machines: [{name: m1}, {matched: {group: gpu}}]\nproposals: []", "c.yml"))
+    with cli.context() as context:
+        context.store.machines.save(Machine("m1"))
+        patience = Patience(0.0)
+        assert patience.hopeful(standing(context, cluster), 10.0)
+        assert patience.hopeful(standing(context, cluster), 1e6)  # a machine that is on its way is waited for
+        context.store.machines.set_health("m1", Health.PROBLEM, "no disk")
+        begun = 1e6 + 10
+        assert patience.hopeful(standing(context, cluster), begun)
+        assert patience.hopeful(standing(context, cluster), begun + PROBLEM_SECONDS - 1)
+        assert patience.hopeful(standing(context, cluster), begun + PROBLEM_SECONDS)  # another may turn up
+        assert not patience.hopeful(standing(context, cluster), begun + MATCHED_SECONDS)
 
 
 def test_matched_machines_are_those_that_the_rules_sorted(cli: Cli) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -42,7 +43,6 @@ def bring(
     with served(settings, say) as check:
         _discover(context, cluster, bmcs(cluster, context, rack), say)
         _image(settings, packages)
-        _install(context, cluster)
         now = _wait(context, cluster, check, say)
     missing = left_out(now)
     for name, why in missing.items():
@@ -95,49 +95,51 @@ def _image(settings: Settings, packages: tuple[str, ...]) -> None:
     provide(settings, packages)  # while the machines boot
 
 
-def _install(context: Context, cluster: Cluster) -> None:
-    """Wish for the installation of those that have none; a machine that cannot be installed yet gets it later."""
+def _install(context: Context, now: Standing) -> None:
+    """Wish for the installation of those that have none. One that cannot be installed yet is asked again later."""
     from crowbar.errors import InputError
-    from crowbar.services.cluster.standing import standing
     from crowbar.services.machines.wishes import install
     from crowbar.store.machine_model import Target
 
-    for name, view in standing(context, cluster).views.items():
-        if name not in standing(context, cluster).waiting or view is None or view.machine.target is Target.INSTALLED:
-            continue
-        try:
-            install(context.store, [name])
-        except InputError:  # it has a problem, or waits for approval: it is asked again in the next round
-            continue
+    for name in now.waiting:
+        view = now.views[name]
+        if view is not None and view.machine.target is not Target.INSTALLED:
+            with contextlib.suppress(InputError):  # it has a problem, or waits for approval
+                install(context.store, [name])
 
 
 def _wait(context: Context, cluster: Cluster, check: Callable[[], None], say: Say) -> Standing:
     """Until every machine is installed, or has had a problem for too long."""
-    from crowbar.services.cluster.standing import MATCHED_SECONDS, changed, given_up, standing
+    from crowbar.services.cluster.standing import Patience, standing
 
-    since: dict[str, tuple[str, float]] = {}
-    before: list[str] = []
-    spoke = time.monotonic()
+    patience = Patience(time.monotonic())
+    news = _News(say)
     while True:
         check()
-        _install(context, cluster)
         now = standing(context, cluster)
-        lines, moment = now.lines(), time.monotonic()
-        for line in changed(before, lines):
-            say(line)
-            spoke = moment
-        if moment - spoke > _QUIET:
-            say(f"waiting for {', '.join([*now.waiting, *(what for what, n in now.to_come.items() if n)])}")
-            spoke = moment
-        before = lines
-        for name, view in now.views.items():
-            words = "" if view is None else f"{view.state} {view.health}"
-            if since.get(name, ("", 0.0))[0] != words:
-                since[name] = words, moment
-        hopeful = [name for name in now.waiting if not given_up(now.views[name], moment - since[name][1])]
-        to_come = (
-            any(now.to_come.values()) and moment - max([s for _, s in since.values()] or [spoke]) < MATCHED_SECONDS
-        )
-        if not hopeful and not to_come:
+        _install(context, now)
+        news.tell(now)
+        if not patience.hopeful(now, time.monotonic()):
             return now
         time.sleep(_EVERY)
+
+
+class _News:
+    """Says what is new, and, when nothing is for a while, what is waited for."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._before: list[str] = []
+        self._spoke = time.monotonic()
+
+    def tell(self, now: Standing) -> None:
+        lines = now.lines()
+        new = [line for line in lines if line not in self._before]
+        self._before = lines
+        if not new and time.monotonic() - self._spoke > _QUIET:
+            new = [
+                f"waiting for {', '.join([*now.waiting, *(what for what, number in now.to_come.items() if number)])}"
+            ]
+        for line in new:
+            self._say(line)
+            self._spoke = time.monotonic()

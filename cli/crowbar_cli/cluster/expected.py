@@ -41,7 +41,7 @@ def ways(context: Context, cluster: Cluster) -> list[dict[str, str]]:
             found.append(
                 {"does": "rack/make", "machine": name, "reason": f"a {source.virtual.kind} of the virtual rack"}
             )
-        if view is None or view.hardware is None:
+        if view is None or view.inspected is None:
             by = f" over {source.bmc}" if source is not None and source.bmc else ""
             found.append({"does": "machine/discover", "machine": name, "reason": f"its hardware is not known{by}"})
         reason = "not known yet" if view is None else f"is {view.state}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,7 @@ def installed(view: MachineView | None) -> bool:
 
 def standing(context: Context, cluster: Cluster) -> Standing:
     """How far the file's machines are now."""
-    views = {view.machine.name: view for view in context.store.machines.list()}
+    views = {view.machine.name: view for view in context.store.machines.list(hardware=False)}
     named = {alias: view for view in views.values() for alias in (*view.aliases, view.machine.name)}
     found: dict[str, MachineView | None] = {}
     for one in cluster.machines:
@@ -66,6 +66,25 @@ def given_up(view: MachineView | None, seconds: float) -> str:
     return f"is {view.state}: {view.last_error}"
 
 
+class Patience:
+    """Since when each machine is as it is, and so whether waiting makes sense. Times are seconds of one clock."""
+
+    def __init__(self, begun: float) -> None:
+        self._begun = begun
+        self._since: dict[str, tuple[str, float]] = {}
+
+    def hopeful(self, now: Standing, moment: float) -> bool:
+        """Whether a machine is still to be waited for."""
+        for name, view in now.views.items():
+            words = "" if view is None else f"{view.state} {view.health}"
+            if self._since.get(name, ("", 0.0))[0] != words or name not in self._since:
+                self._since[name] = words, moment
+        if any(not given_up(now.views[name], moment - self._since[name][1]) for name in now.waiting):
+            return True
+        newest = max((since for _, since in self._since.values()), default=self._begun)
+        return any(now.to_come.values()) and moment - newest < MATCHED_SECONDS
+
+
 def left_out(now: Standing) -> dict[str, str]:
     """Why each machine without a system is left out, by name."""
     return {
@@ -75,11 +94,6 @@ def left_out(now: Standing) -> dict[str, str]:
         for name, view in now.views.items()
         if not installed(view)
     }
-
-
-def changed(before: Sequence[str], now: Sequence[str]) -> list[str]:
-    """The lines that are new."""
-    return [line for line in now if line not in before]
 
 
 def _words(view: MachineView | None) -> str:
