@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from crowbar.store.model import DeploymentStatus, Health, NodeState, StepKind, StepStatus
-from tests.cluster.conftest import EARLY_KILLS, KILLS, Cluster
+from tests.cluster.conftest import KILLS, Cluster
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(3000)]
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(3000)]
 def test_the_engine_really_died_again_and_again(cluster: Cluster) -> None:
     print(f"deployed after {cluster.seconds:.0f} s; applied at the kills: {cluster.applied_at_kills}")
     assert len(cluster.applied_at_kills) == KILLS
-    assert cluster.applied_at_kills[:EARLY_KILLS] == [0] * EARLY_KILLS  # the machines were being installed
+    assert cluster.applied_at_kills[0] == 0  # the machines were being installed
     assert cluster.applied_at_kills == sorted(cluster.applied_at_kills), "a row was lost"
     assert max(cluster.applied_at_kills) > 10
 
