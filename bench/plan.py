@@ -1,7 +1,7 @@
 """What planning and listing a large cluster costs: 30 barclamps on 100 and on 1,000 nodes, none of which is there.
 
-Each command is a process of its own, as a user runs it. The floor is `crowbar --version`-like: the same command on an
-empty store. Run it as anybody:
+Each command is a process of its own, as a user runs it. The floor is the same command on an empty store. Run it as
+anybody, on an idle machine:
 
     .venv/bin/python bench/plan.py [--nodes 100 1000]
 """
@@ -22,6 +22,7 @@ from bench.simulated import barclamps, store
 from crowbar.paths import StateDir
 from crowbar.services.context import open_context
 
+_NOISE = 0.1  # seconds above the floor: less is no growth that could be told
 COMMANDS = (("plan",), ("machines", "list"), ("nodes", "list"), ("status",))
 
 
@@ -77,9 +78,8 @@ def show(measured: dict[tuple[str, int], Cost], sizes: list[int]) -> None:
         floor = measured[name, 0]
         for before, size in zip([0, *sizes], sizes, strict=False):
             one = measured[name, size]
-            growth = ""
-            if before:
-                less = max(measured[name, before].cpu - floor.cpu, 0.01)
+            growth, less = "", measured[name, before].cpu - floor.cpu
+            if before and less > _NOISE:
                 growth = f"{(one.cpu - floor.cpu) / less:.1f} times for {size / before:.0f} times the nodes"
             print(f"{name:16} {size:6} {one.cpu:8.2f} {one.wall:8.2f} {one.mib:6.0f}  {growth}")
         print(f"{name:16} {0:6} {floor.cpu:8.2f} {floor.wall:8.2f} {floor.mib:6.0f}  the floor: nothing to plan")
