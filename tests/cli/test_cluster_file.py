@@ -11,7 +11,7 @@ from crowbar.catalog.source import parse_yaml
 from crowbar.errors import EnvironmentFault, InputError
 from crowbar.rack import subnet
 from crowbar.services import deploy as service
-from crowbar.services.cluster.standing import MATCHED_SECONDS, PROBLEM_SECONDS, Patience, given_up, left_out, standing
+from crowbar.services.cluster.standing import ARRIVAL_SECONDS, PROBLEM_SECONDS, Patience, given_up, left_out, standing
 from crowbar.store.machine_model import Machine
 from crowbar.store.model import Health, NodeState
 from crowbar_cli.cluster import reach
@@ -94,7 +94,7 @@ def test_who_is_waited_for_and_who_is_left_out(cli: Cli) -> None:
     cluster = cluster_of(parse_yaml(FILE, "c.yml"))
     with cli.context() as context:
         for name, state in (("m1", NodeState.INSTALLED), ("m2", NodeState.INSTALLING)):
-            context.store.machines.save(Machine(name))
+            context.store.machines.save(Machine(name, approved=True))
             context.store.machines.move(name, state, actor="test", reason="so")
         context.store.machines.set_health("m2", Health.PROBLEM, "its disk fails")
         now = standing(context, cluster)
@@ -102,8 +102,9 @@ def test_who_is_waited_for_and_who_is_left_out(cli: Cli) -> None:
     assert now.lines() == ["m1 installed", "m2 installing, problem: its disk fails", "m3 is not known yet"]
     assert given_up(now.views["m2"], PROBLEM_SECONDS - 1) == ""
     assert given_up(now.views["m2"], PROBLEM_SECONDS) == "is installing: its disk fails"
-    assert given_up(now.views["m3"], PROBLEM_SECONDS) == ""
-    assert left_out(now) == {"m2": "is installing: its disk fails", "m3": "is not known"}
+    assert given_up(now.views["m3"], ARRIVAL_SECONDS - 1) == ""
+    assert given_up(now.views["m3"], ARRIVAL_SECONDS) == "did not turn up"
+    assert left_out(now) == {"m2": "is installing: its disk fails", "m3": "did not turn up"}
 
 
 def test_how_long_is_waited(cli: Cli) -> None:
@@ -118,18 +119,21 @@ def test_how_long_is_waited(cli: Cli) -> None:
         assert patience.hopeful(standing(context, cluster), begun)
         assert patience.hopeful(standing(context, cluster), begun + PROBLEM_SECONDS - 1)
         assert patience.hopeful(standing(context, cluster), begun + PROBLEM_SECONDS)  # another may turn up
-        assert not patience.hopeful(standing(context, cluster), begun + MATCHED_SECONDS)
+        assert not patience.hopeful(standing(context, cluster), begun + ARRIVAL_SECONDS)
 
 
 def test_matched_machines_are_those_that_the_rules_sorted(cli: Cli) -> None:
     cluster = cluster_of(parse_yaml("machines: [{matched: {group: gpu}, count: 2}]\nproposals: []", "c.yml"))
     with cli.context() as context:
-        context.store.machines.save(Machine("g1", group="gpu"))
+        context.store.machines.save(Machine("g1", group="gpu"))  # and waits to be approved
         context.store.machines.save(Machine("other"))
         now = standing(context, cluster)
     assert list(now.views) == ["g1"]
     assert now.to_come == {"group gpu": 1}
-    assert now.lines()[-1] == "1 more of group gpu to turn up"
+    assert now.lines() == [
+        "g1 discovering, waits for approval: crowbar machines approve g1",
+        "1 more of group gpu to turn up",
+    ]
 
 
 def test_a_cloud_is_made_of_the_others_where_that_is_enough(cli: Cli) -> None:

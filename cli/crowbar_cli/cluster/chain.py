@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crowbar.errors import NodeError
@@ -15,12 +15,13 @@ from crowbar_cli.options import Settings
 
 if TYPE_CHECKING:
     from crowbar.catalog.cluster import Cluster
+    from crowbar.rack.virtual import RackRecord
     from crowbar.services.cluster.standing import Standing
     from crowbar.services.context import Context
-    from crowbar.services.machines.adding import Candidate
 
 Say = Callable[[str], None]
 _EVERY = 1.0  # seconds
+_ASK_AGAIN = 30.0  # seconds after which BMCs that did not let us in are asked again
 _QUIET = 30.0  # seconds after which it is said again what is waited for
 
 
@@ -34,16 +35,17 @@ def bring(
     """
     from crowbar.services.cluster.standing import left_out, standing
 
-    reach.check(settings, behind)
+    if cluster.virtual:  # what is behind real servers is the site's to route
+        reach.check(settings, behind)
     _networks(context, cluster)
     rack = put_up(settings, context, cluster, say)
     now = standing(context, cluster)
     if not now.waiting and not any(now.to_come.values()):
         return {}
     with served(settings, say) as check:
-        _discover(context, cluster, bmcs(cluster, context, rack), say)
+        _discover(context, cluster, rack, say)
         _image(settings, packages)
-        now = _wait(context, cluster, check, say)
+        now = _wait(context, cluster, rack, check, say)
     missing = left_out(now)
     for name, why in missing.items():
         say(f"{name} is left out: it {why}")
@@ -63,19 +65,17 @@ def _networks(context: Context, cluster: Cluster) -> None:
             context.store.networks.save(network)
 
 
-def _discover(context: Context, cluster: Cluster, candidates: Sequence[Candidate], say: Say) -> None:
+def _discover(context: Context, cluster: Cluster, rack: RackRecord | None, say: Say) -> None:
+    """Bring in the machines that are not known yet by their BMCs, and say of each what the file says of it."""
     from crowbar.services.machines.adding import add
 
-    if candidates:
-        found = add(
+    if candidates := bmcs(cluster, context, rack):
+        add(
             context.store,
             candidates,
             lambda one: say(f"{one.name}: BMC {one.address}: {one.problem or f'power {one.power}'}"),
             lambda _working: None,  # the file names them as this cloud's
         )
-        for one in found:
-            if one.problem:
-                say(f"{one.name}: its BMC does not let Crowbar in; it goes on without it")
     for machine in cluster.machines:
         known = context.store.machines.get(machine.name)
         if known is None:
@@ -108,14 +108,18 @@ def _install(context: Context, now: Standing) -> None:
                 install(context.store, [name])
 
 
-def _wait(context: Context, cluster: Cluster, check: Callable[[], None], say: Say) -> Standing:
-    """Until every machine is installed, or has had a problem for too long."""
+def _wait(context: Context, cluster: Cluster, rack: RackRecord | None, check: Callable[[], None], say: Say) -> Standing:
+    """Until every machine is installed, or has had a problem for too long. BMCs that let nobody in are asked again."""
     from crowbar.services.cluster.standing import Patience, standing
 
     patience = Patience(time.monotonic())
     news = _News(say)
+    asked = time.monotonic()
     while True:
         check()
+        if time.monotonic() - asked > _ASK_AGAIN:
+            _discover(context, cluster, rack, say)
+            asked = time.monotonic()
         now = standing(context, cluster)
         _install(context, now)
         news.tell(now)

@@ -46,11 +46,11 @@ def put_up(settings: Settings, context: Context, cluster: Cluster, say: Callable
 
 def bmcs(cluster: Cluster, context: Context, rack: RackRecord | None) -> list[Candidate]:
     """The BMCs of machines that are not known by theirs yet. Raises InputError with all passwords that are missing."""
-    known = {view.machine.name: view.machine.bmc for view in context.store.machines.list(hardware=False)}
     found: list[Candidate] = []
     faults: list[Fault] = []
     for one in cluster.machines:
-        if known.get(one.name):
+        known = context.store.machines.get(one.name)
+        if known is not None and known.bmc:
             continue
         if one.virtual is not None and rack is not None:
             found.append(_virtual(one, rack))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # A problem that lasts so long is not waited for any more: others go on without that machine. It is three times what
 # the lifecycle takes to try again by itself.
 PROBLEM_SECONDS = 180.0
-MATCHED_SECONDS = 600.0  # so long for matched machines to turn up, since the last one that did
+ARRIVAL_SECONDS = 600.0  # so long for a machine to turn up; for matched ones, since the last one that did
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,9 @@ def standing(context: Context, cluster: Cluster) -> Standing:
 
 def given_up(view: MachineView | None, seconds: float) -> str:
     """Why a machine is not waited for any more that is as it is for ``seconds``; "" while it is."""
-    if view is None or seconds < PROBLEM_SECONDS or view.health is not Health.PROBLEM:
+    if view is None:
+        return "did not turn up" if seconds >= ARRIVAL_SECONDS else ""
+    if seconds < PROBLEM_SECONDS or view.health is not Health.PROBLEM:
         return ""
     return f"is {view.state}: {view.last_error}"
 
@@ -82,13 +84,13 @@ class Patience:
         if any(not given_up(now.views[name], moment - self._since[name][1]) for name in now.waiting):
             return True
         newest = max((since for _, since in self._since.values()), default=self._begun)
-        return any(now.to_come.values()) and moment - newest < MATCHED_SECONDS
+        return any(now.to_come.values()) and moment - newest < ARRIVAL_SECONDS
 
 
 def left_out(now: Standing) -> dict[str, str]:
     """Why each machine without a system is left out, by name."""
     return {
-        name: "is not known"
+        name: "did not turn up"
         if view is None
         else f"is {view.state}" + (f": {view.last_error}" if view.last_error else "")
         for name, view in now.views.items()
@@ -99,5 +101,7 @@ def left_out(now: Standing) -> dict[str, str]:
 def _words(view: MachineView | None) -> str:
     if view is None:
         return "is not known yet"
+    if not view.machine.approved:
+        return f"{view.state}, waits for approval: crowbar machines approve {view.machine.name}"
     health = "" if view.health is Health.OK else f", {view.health}"
     return f"{view.state}{health}" + (f": {view.last_error}" if view.last_error else "")
