@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -128,11 +128,16 @@ def packages_of(catalog: Catalog) -> tuple[str, ...]:
 
 def chosen_packages(preview: Preview) -> tuple[str, ...]:
     """The Debian packages of all roles that some node is to hold."""
+    return proposed_packages(preview.context, preview.proposals)
+
+
+def proposed_packages(context: Context, proposals: Sequence[WantedProposal] = ()) -> tuple[str, ...]:
+    """The Debian packages of all roles that the saved proposals, with these laid over them, give to some node."""
     from crowbar.services.wanted import merged
 
     found: set[str] = set()
-    for name, proposal in merged(preview.context, preview.proposals).items():
-        barclamp = preview.context.catalog.get(name)
+    for name, proposal in merged(context, proposals).items():
+        barclamp = context.catalog.get(name)
         found.update(
             package for role, nodes in proposal.elements.items() if nodes for package in barclamp.roles[role].packages
         )

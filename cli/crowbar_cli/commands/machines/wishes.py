@@ -79,8 +79,9 @@ def install(
 ) -> None:
     """Install machines: the install disk of each is wiped, the node image is written to it, and they start from it.
 
-    The image is built first if there is none of these packages. `crowbar machines list` shows how far they are. With
-    --all and --group, those that are installed already are left alone.
+    The image is built first if there is none with these packages and those of the roles that proposals give to nodes.
+    `crowbar machines list` shows how far they are. With --all and --group, those that are installed already are left
+    alone.
 
     \b
     Example:  crowbar machines install --all
@@ -90,6 +91,7 @@ def install(
     from crowbar.services.machines.wishes import install as wish
     from crowbar_cli.commands.machines.listing import named, names
     from crowbar_cli.disk_image import provide
+    from crowbar_cli.nodes import proposed_packages
 
     with opened(settings) as context:
         chosen = names(context, wanted, every=every, groups=groups)
@@ -97,7 +99,7 @@ def install(
         found = [name for name in chosen if name in due]
         check_install(context.store, found)  # before minutes are spent on an image
         if found:
-            provide(settings, packages)
+            provide(settings, tuple(sorted({*packages, *proposed_packages(context)})))
             wish(context.store, found)
     _tell(settings, ("install", "shall be installed"), found, "All of these machines are installed already.")
 
@@ -117,10 +119,13 @@ def reinstall(settings: Settings, wanted: tuple[str, ...], groups: tuple[str, ..
     from crowbar.services.machines.wishes import check_reset
     from crowbar.services.machines.wishes import reset as wish
     from crowbar_cli.disk_image import provide
+    from crowbar_cli.nodes import proposed_packages
 
     def reinstalled(store: Any, names: list[str]) -> None:
         check_reset(store, names)  # before minutes are spent on an image
-        provide(settings, ())
+        with opened(settings) as context:
+            packages = proposed_packages(context)
+        provide(settings, packages)
         wish(store, names, reinstall=True)
 
     question = (
