@@ -11,6 +11,7 @@ from crowbar.catalog.source import parse_yaml
 from crowbar.errors import EnvironmentFault, InputError
 from crowbar.rack import subnet
 from crowbar.services import deploy as service
+from crowbar.services.cluster.candidates import candidates
 from crowbar.services.cluster.standing import ARRIVAL_SECONDS, PROBLEM_SECONDS, Patience, given_up, left_out, standing
 from crowbar.store.machine_model import Machine
 from crowbar.store.model import Health, NodeState
@@ -134,6 +135,15 @@ def test_matched_machines_are_those_that_the_rules_sorted(cli: Cli) -> None:
         "g1 discovering, waits for approval: crowbar machines approve g1",
         "1 more of group gpu to turn up",
     ]
+
+
+def test_of_the_matched_ones_so_many_are_given_roles_as_were_asked_for(cli: Cli) -> None:
+    cluster = cluster_of(parse_yaml("machines: [{matched: {group: gpu}, count: 2}]\nproposals: []", "c.yml"))
+    with cli.context() as context:
+        for name in ("g1", "g2", "g3"):
+            context.store.machines.save(Machine(name, group="gpu"))
+        assert [one.name for one in candidates(context, cluster)] == ["g1", "g2"]
+        assert list(standing(context, cluster).views) == ["g1", "g2"]
 
 
 def test_a_cloud_is_made_of_the_others_where_that_is_enough(cli: Cli) -> None:

@@ -64,3 +64,14 @@ def test_too_many_failing_nodes_end_it(cli: Cli) -> None:
     assert result.exit_code == 1
     assert "more than 0 nodes have failed (n1)" in result.output
     assert cli("deploy", "--max-failures", "some").exit_code == 2
+
+
+def test_words_are_refused_before_machines_are_brought_up_for_them(cli: Cli) -> None:
+    file = cli.file(
+        "machines: [{name: m1, virtual: {kind: container}}]\nproposals:\n  - barclamp: base\n"
+        "    attributes: {folder: /srv}\n    deployment: {elements: {base-node: [m1]}}\n"
+    )
+    for words in (("--only", "bass"), ("--max-failures", "some")):
+        assert cli("deploy", file, *words).exit_code == 2
+    assert not cli.state.rack.exists()
+    assert cli.json("machines", "list")["machines"] == []

@@ -121,6 +121,7 @@ def _run(settings: Settings, context: Context, target: Target, scope: Scope, *, 
     from crowbar_cli.nodes import made_ready
     from crowbar_cli.progress.watch import open_watcher
 
+    _check_scope(context, target, scope)
     cancel = threading.Event()
     with terminable(), open_watcher(settings) as watcher:
         ready = made_ready(settings, context, target, watcher.message)
@@ -133,6 +134,20 @@ def _run(settings: Settings, context: Context, target: Target, scope: Scope, *, 
                 scope=scope,
             )
     return Outcome(done, ready.left_out, ready.from_machines)
+
+
+def _check_scope(context: Context, target: Target, scope: Scope) -> None:
+    """Refuse words that mean nothing before machines are brought up for them."""
+    from crowbar.engine.selection import most_failures
+    from crowbar.services.deploy import selected
+    from crowbar.services.wanted import merged
+    from crowbar_cli.nodes import cluster_of, previewed
+
+    if scope.max_failures:
+        most_failures(scope.max_failures, 1)
+    if (scope.only or scope.skip) and not cluster_of(target).matched:  # who these are is not known before they turn up
+        preview = previewed(context, target)
+        selected(preview.context, scope, merged(preview.context, preview.proposals))
 
 
 def _refuse_without_history(context: Context) -> None:

@@ -26,7 +26,12 @@ def candidates(context: Context, cluster: Cluster) -> list[Candidate]:
     found = {name: _candidate(name, views.get(name), listed.get(name)) for name in [*listed, *nodes]}
     if not cluster.has_machines:
         return list(found.values())
-    matched = [one for one in found.values() if any(_means(m.group, m.intended_role, one) for m in cluster.matched)]
+    others = [one for one in found.values() if one.name not in listed]
+    matched = [
+        one
+        for wanted in cluster.matched
+        for one in [two for two in others if _means(wanted.group, wanted.intended_role, two)][: wanted.count]
+    ]
     return list(dict.fromkeys([*(found[name] for name in listed), *matched]))
 
 
