@@ -11,12 +11,13 @@ import click
 
 from crowbar.store.model import StepKind
 from crowbar_cli.options import Settings, common
-from crowbar_cli.output import show, show_json, table
+from crowbar_cli.output import seconds, show, show_json, table
 from crowbar_cli.session import opened
 from crowbar_cli.steps import planned_document
 from crowbar_cli.target import scope_options, target_options
 
 if TYPE_CHECKING:
+    from crowbar.engine.forecast import Forecast
     from crowbar.engine.plan import Plan, PlannedStep
     from crowbar_cli.nodes import Preview
     from crowbar_cli.target import Target
@@ -56,6 +57,7 @@ def plan(
               crowbar plan my-cloud.yml --why node3
     Next:     crowbar deploy, with the same options
     """
+    from crowbar.engine.forecast import forecast
     from crowbar.services.deploy import Scope, make_plan
     from crowbar_cli.cluster.expected import ways
     from crowbar_cli.nodes import cluster_of, previewed
@@ -69,11 +71,21 @@ def plan(
             return
         made = make_plan(preview.context, preview.proposals, force=reapply, scope=Scope(only, skip))
         machines = ways(context, cluster_of(target))
+        expected = forecast(made, context.store.deployments.durations())
     if settings.json:
         steps = [planned_document(step) for step in made.steps]
-        show_json({"machines": machines, "steps": steps, "notes": [*preview.notes, *made.notes]})
+        notes = [*preview.notes, *made.notes]
+        show_json({"machines": machines, "steps": steps, "notes": notes, "forecast": expected})
     else:
         _show(made, machines, preview.notes)
+        _tell(expected)
+
+
+def _tell(expected: Forecast) -> None:
+    """How long it would take, where earlier deployments tell anything of it."""
+    if expected.seconds:
+        more = f", and {_number(expected.unknown, 'step')} that never ran before" if expected.unknown else ""
+        click.echo(f"By earlier deployments it would take about {seconds(expected.seconds)}{more}.")
 
 
 def _explain(settings: Settings, preview: Preview, target: Target, name: str) -> None:
