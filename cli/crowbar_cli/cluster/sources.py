@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from crowbar.errors import Fault, InputError
 from crowbar_cli.options import Settings
+from crowbar_cli.rack_bmcs import candidate_of
 
 if TYPE_CHECKING:
     from crowbar.catalog.cluster import Cluster, FileMachine
@@ -53,7 +54,7 @@ def bmcs(cluster: Cluster, context: Context, rack: RackRecord | None) -> list[Ca
         if known is not None and known.bmc:
             continue
         if one.virtual is not None and rack is not None:
-            found.append(_virtual(one, rack))
+            found.append(candidate_of(rack.machine(one.name), one.rack_position))
         elif one.bmc:
             try:
                 found.append(_listed(one))
@@ -64,23 +65,6 @@ def bmcs(cluster: Cluster, context: Context, rack: RackRecord | None) -> list[Ca
             "BMCs cannot be logged in to.", hint=f"Set {_PASSWORD}, or bmc.password_file in the file.", faults=faults
         )
     return found
-
-
-def _virtual(one: FileMachine, rack: RackRecord) -> Candidate:
-    from crowbar.services.machines.adding import Candidate
-    from crowbar_inventory.bmc.address import parse_address
-    from crowbar_inventory.bmc.model import Credential
-
-    machine = rack.machine(one.name)
-    return Candidate(
-        parse_address(machine.bmc.url),
-        Credential(machine.bmc.username, machine.bmc.password),
-        machine.name,
-        machine.macs[0],
-        machine.uuid,
-        machine.serial,
-        one.rack_position or machine.position,
-    )
 
 
 def _listed(one: FileMachine) -> Candidate:

@@ -163,22 +163,9 @@ def _credential(user: str, password_file: Path | None) -> Credential:
 
 def _rack(settings: Settings) -> list[Candidate]:
     from crowbar.rack.virtual.record import load
-    from crowbar.services.machines.adding import Candidate
-    from crowbar_inventory.bmc.address import parse_address
-    from crowbar_inventory.bmc.model import Credential
+    from crowbar_cli.rack_bmcs import candidate_of
 
-    return [
-        Candidate(
-            parse_address(machine.bmc.url),
-            Credential(machine.bmc.username, machine.bmc.password),
-            machine.name,
-            machine.macs[0],
-            machine.uuid,
-            machine.serial,
-            machine.position,
-        )
-        for machine in load(settings.state.rack).machines
-    ]
+    return [candidate_of(machine) for machine in load(settings.state.rack).machines]
 
 
 def _tell(added: Added) -> None:
