@@ -16,13 +16,13 @@ def test_the_engine_really_died_again_and_again(cluster: Cluster) -> None:
     print(f"deployed after {cluster.seconds:.0f} s; applied at the kills: {cluster.applied_at_kills}")
     assert len(cluster.applied_at_kills) == KILLS
     assert cluster.applied_at_kills[0] == 0  # the machines were being installed
-    assert max(cluster.applied_at_kills) > 10
+    assert max(cluster.applied_at_kills) > 3  # roles were being applied
 
 
 def test_nothing_that_had_succeeded_was_done_twice(cluster: Cluster) -> None:
     done: Counter[str] = Counter()
     with cluster.context() as context:
-        for deployment in sorted(context.store.deployments.list(), key=lambda one: one.id):
+        for deployment in sorted(context.store.deployments.list(1000), key=lambda one: one.id):
             for row in context.store.deployments.steps(deployment.id):
                 if row.kind is StepKind.APPLY and row.status is StepStatus.SUCCEEDED:
                     done[row.key] += 1
