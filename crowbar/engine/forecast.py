@@ -9,6 +9,7 @@ from graphlib import TopologicalSorter
 from statistics import fmean
 
 from crowbar.engine.plan import Plan, PlannedStep
+from crowbar.engine.selection import LEFT_OUT
 from crowbar.store.model import StepKind
 
 
@@ -52,5 +53,5 @@ def _kind_of(key: str) -> tuple[str, str]:
 
 
 def _takes_time(step: PlannedStep) -> bool:
-    left_out = step.reason.startswith("left out")
+    left_out = step.reason.startswith(LEFT_OUT)
     return not left_out and (step.will_run or not step.settled or step.kind is StepKind.GATE)

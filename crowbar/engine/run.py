@@ -21,7 +21,7 @@ from crowbar.engine.board import LOST, Board, lanes
 from crowbar.engine.messages import Finished, Happened, Idle, Line, Message, QueueSink, Started
 from crowbar.engine.plan import Known, Plan, PlannedStep, decide
 from crowbar.engine.redact import Redactor
-from crowbar.engine.selection import ALL, Selection
+from crowbar.engine.selection import ALL, LEFT_OUT, Selection
 from crowbar.engine.watch import Watcher
 from crowbar.errors import CrowbarError, NodeError
 from crowbar.store.deployments import StepDraft
@@ -137,7 +137,7 @@ class Run:
             if self._board.status[step.key] is StepStatus.PENDING and (why := self._selection.why_not(step)):
                 idle = not step.will_run and step.settled
                 self._board.status[step.key] = StepStatus.UNCHANGED if idle else StepStatus.SKIPPED
-                found[step.key] = f"left out: {why}"
+                found[step.key] = f"{LEFT_OUT}{why}"
         return found
 
     def _too_many_failed(self) -> bool:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from crowbar.engine.plan import PlannedStep
 from crowbar.errors import Fault, InputError
 
+LEFT_OUT = "left out: "  # how the reason of such a step begins
+
 
 @dataclass(frozen=True)
 class Selection:

@@ -17,7 +17,7 @@ from crowbar.engine.graph import Vertex
 from crowbar.engine.plan import Known, Plan, PlannedStep
 from crowbar.engine.redact import Redactor
 from crowbar.engine.run import Run
-from crowbar.engine.selection import Selection, most_failures, select
+from crowbar.engine.selection import LEFT_OUT, Selection, most_failures, select
 from crowbar.engine.watch import Watcher
 from crowbar.errors import Fault, InputError
 from crowbar.services.cards import keep_journals
@@ -68,7 +68,7 @@ def make_plan(
     wanted = merged(context, proposals)
     made, selection = _plan(context, wanted, force=force), selected(context, scope, wanted)
     steps = (
-        replace(step, will_run=False, reason=f"left out: {why}") if (why := selection.why_not(step)) else step
+        replace(step, will_run=False, reason=f"{LEFT_OUT}{why}") if (why := selection.why_not(step)) else step
         for step in made.steps
     )
     return replace(made, steps=tuple(steps))

@@ -22,6 +22,7 @@ def test_only_and_skip_by_barclamp_and_node(cli: Cli) -> None:
     by_key = {step["key"]: step for step in planned["steps"]}
     assert by_key["front/front-server@n2"]["reason"] == "left out: --only maker"
     assert by_key["maker/maker-store@n2"]["will_run"]
+    assert "1 step would run, 0 gates would be checked, 2 unchanged, 3 left out." in cli.ok("plan", "--only", "maker")
 
 
 def test_words_that_are_neither_are_told_and_nothing_is_saved(cli: Cli) -> None:

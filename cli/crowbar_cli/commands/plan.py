@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from crowbar_cli.nodes import Preview
     from crowbar_cli.target import Target
 
-_RUNS, _CHECKS, _NOTHING = "runs", "checks", "-"
+_RUNS, _CHECKS, _LEFT_OUT, _NOTHING = "runs", "checks", "out", "-"
 
 
 @click.command(short_help="What a deployment would do, and why.")
@@ -119,7 +119,8 @@ def _show(made: Plan, machines: Sequence[Mapping[str, str]], notes: Sequence[str
     click.echo(
         f"{_number(len(machines), 'machine order') + ' and ' if machines else ''}"
         f"{_number(counts[_RUNS], 'step')} would run, {_number(counts[_CHECKS], 'gate')} would be checked, "
-        f"{counts[_NOTHING]} unchanged. Nothing was changed."
+        f"{counts[_NOTHING]} unchanged{f', {counts[_LEFT_OUT]} left out' if counts[_LEFT_OUT] else ''}."
+        " Nothing was changed."
     )
 
 
@@ -128,6 +129,10 @@ def _number(count: int, what: str) -> str:
 
 
 def _does(step: PlannedStep) -> str:
+    from crowbar.engine.selection import LEFT_OUT
+
+    if step.reason.startswith(LEFT_OUT):
+        return _LEFT_OUT
     if step.kind is StepKind.GATE:
         return _CHECKS
     return _RUNS if step.will_run else _NOTHING
