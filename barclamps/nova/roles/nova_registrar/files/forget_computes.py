@@ -22,7 +22,7 @@ def main() -> int:
     cloud = openstack.connect()
     status = 0
     for service in leaving(cloud, set(sys.argv[1:])):
-        instances = [one.name for one in cloud.compute.servers(all_projects=True, host=service.host)]
+        instances = [one.name for one in cloud.compute.servers(all_projects=True, compute_host=service.host)]
         if instances:
             print(
                 f"{service.host} is no compute any more, and Nova has instances there: {', '.join(instances)}. "
