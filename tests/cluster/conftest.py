@@ -68,9 +68,20 @@ class Cluster:
         """Run a command with --output json."""
         return json.loads(self.run(*words, "--output", "json", status=status))
 
+    def write(self) -> None:
+        """Put what the test made of it into the file."""
+        self.file.write_text(yaml.safe_dump(self.document), encoding="utf-8")
+
+    def planned(self) -> tuple[set[str], set[str]]:
+        """`crowbar plan FILE`: the steps that would run, and those that would only if others publish something new."""
+        self.write()
+        steps = [one for one in self.json("plan", str(self.file))["steps"] if one["kind"] != "gate"]
+        unsettled = {one["key"] for one in steps if one["reason"].startswith("only if")}
+        return {one["key"] for one in steps if one["will_run"]} - unsettled, unsettled
+
     def deploy(self, *words: str, status: int = 0) -> dict[str, dict[str, Any]]:
         """`crowbar deploy FILE`; its steps by key."""
-        self.file.write_text(yaml.safe_dump(self.document), encoding="utf-8")
+        self.write()
         steps = self.json("deploy", str(self.file), *words, status=status)["steps"]
         return {step["key"]: step for step in steps}
 
@@ -147,7 +158,7 @@ def _deploy_with_kills(cluster: Cluster) -> None:
     seed = int(os.environ.get("CROWBAR_SEED") or random.randrange(1 << 30))
     print(f"the moments of the kills follow from CROWBAR_SEED={seed}")
     chance = random.Random(seed)
-    cluster.file.write_text(yaml.safe_dump(cluster.document), encoding="utf-8")
+    cluster.write()
     _build_images(cluster)
     begun = time.monotonic()
     again: tuple[str, ...] = ()
