@@ -153,6 +153,19 @@ def delete(context: Context, barclamp: str, name: str) -> None:
     context.store.proposals.delete(gone.barclamp, gone.name)
 
 
+def forget_orphans(context: Context) -> list[str]:
+    """Delete the proposals that name only nodes which are gone, so that none of them can be deployed; their barclamps."""
+    nodes = {node.name for node in context.store.nodes.list()}
+    orphans = [one for one in saved(context) if (named := _named(one)) and nodes.isdisjoint(named)]
+    for one in orphans:
+        context.store.proposals.delete(one.barclamp, one.name)
+    return [one.barclamp for one in orphans]
+
+
+def _named(proposal: WantedProposal) -> set[str]:
+    return {node for nodes in proposal.elements.values() for node in nodes}
+
+
 def check_saved(context: Context) -> None:
     """Check all saved proposals as the whole that a deployment makes of them.
 

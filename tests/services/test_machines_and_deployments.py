@@ -15,6 +15,7 @@ from crowbar.paths import StateDir
 from crowbar.services.context import Context, open_context
 from crowbar.services.deploy import deploy, make_plan
 from crowbar.services.machines import wishes
+from crowbar.services.proposals import forget_orphans
 from crowbar.store.machine_model import Machine, Network
 from crowbar.store.model import DeploymentStatus, NodeState
 from crowbar.store.store import Store
@@ -84,3 +85,13 @@ def test_what_is_not_installed_gets_nothing_and_all_of_it_is_told_at_once(contex
         assert "crowbar machines list" in caught.value.hint
     assert context.store.proposals.list() == []  # nothing was saved
     assert make_plan(context, wanted("m1")).to_run
+
+
+def test_proposals_of_nodes_that_are_all_gone_are_forgotten(context: Context) -> None:
+    """Else the next rack would get what differed from the defaults on this one."""
+    assert run(context, "m1", "m2") is DeploymentStatus.SUCCEEDED
+    context.store.machines.delete("m1")
+    assert forget_orphans(context) == []
+    context.store.machines.delete("m2")
+    assert forget_orphans(context) == ["base"]
+    assert context.store.proposals.list() == []

@@ -186,7 +186,8 @@ def fault(settings: Settings, machine: str, kind: str, seconds: float | None) ->
 def down(settings: Settings, yes: bool) -> None:
     """Take the rack away without a trace: machines, disks, BMCs and networks, whatever there is of them.
 
-    What Crowbar remembers of its machines is forgotten, too: the next rack's have the same names.
+    What Crowbar remembers of its machines is forgotten, too, with the proposals that were for them alone: the next
+    rack's machines have the same names.
 
     \b
     Example:  crowbar rack down --yes
@@ -208,6 +209,7 @@ def _forget(settings: Settings) -> list[str]:
     """Forget the rack's machines, known by their BMCs; which those were."""
     from crowbar.errors import EnvironmentFault
     from crowbar.rack.virtual.record import load
+    from crowbar.services.proposals import forget_orphans
 
     try:
         bmcs = {machine.bmc.url for machine in load(settings.state.rack).machines}
@@ -217,4 +219,6 @@ def _forget(settings: Settings) -> list[str]:
         names = [machine.name for machine in context.store.machines.all() if machine.bmc in bmcs]
         for name in names:
             context.store.machines.delete(name)
+            context.store.applied.forget_node(name)
+        forget_orphans(context)
     return names
