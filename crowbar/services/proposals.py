@@ -154,7 +154,7 @@ def delete(context: Context, barclamp: str, name: str) -> None:
 
 
 def forget_orphans(context: Context) -> list[str]:
-    """Delete the proposals that name only nodes which are gone, so that none of them can be deployed; their barclamps."""
+    """Delete the proposals that name only nodes which are gone: none can be deployed any more. Their barclamps."""
     nodes = {node.name for node in context.store.nodes.list()}
     orphans = [one for one in saved(context) if (named := _named(one)) and nodes.isdisjoint(named)]
     for one in orphans:
