@@ -27,7 +27,7 @@ WELL = 3  # servers that nothing is wrong with, before those of the rows
 HURRY: dict[str, Any] = {
     "poll": 0.3,
     "every": 0.1,
-    "patience": {"alive": 1.5, "busy": 1.8, "boot": 2.0, "retry": 0.5, "inspect": 1.0, "silence": 1 / 180},
+    "patience": {"alive": 3.0, "busy": 3.5, "boot": 4.0, "retry": 0.5, "inspect": 2.0, "silence": 1 / 80},
     "bmc": [0.3, 0.5, 0.2],
     "pauses": [0.3, 1.0],
 }
@@ -104,7 +104,7 @@ def test_each_fault_has_its_outcome_and_goes_no_further(folder: Path, running: S
                     del missing[name]
             return not missing and all(now[f"node{n}"].state is NodeState.INSTALLED for n in range(WELL))
 
-        it.await_that(all_shown, 30)
+        it.await_that(all_shown, 60)
         assert {rows[name].what: found for name, found in missing.items()} == {}
         for name, row in rows.items():
             row.lift(it, it.servers[name])
@@ -113,7 +113,7 @@ def test_each_fault_has_its_outcome_and_goes_no_further(folder: Path, running: S
             goal = rows[view.machine.name].goal if view.machine.name in rows else NodeState.INSTALLED
             return (view.state, view.health, view.last_error) == (goal, Health.OK, "")
 
-        it.await_that(lambda: all(map(there, views(it).values())), 30)
+        it.await_that(lambda: all(map(there, views(it).values())), 60)
         stuck = {name: view for name, view in views(it).items() if not there(view)}
         assert {rows[name].what if name in rows else name: view.last_error for name, view in stuck.items()} == {}
         for number in range(WELL):
