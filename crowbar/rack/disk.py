@@ -10,7 +10,7 @@ from crowbar.apply.keys import KeyPair
 from crowbar.errors import EnvironmentFault
 from crowbar.rack.host import run, tried
 from crowbar.rack.record import Record
-from crowbar.rack.resolver import machine_resolv_conf
+from crowbar.provision.resolver import machine_resolv_conf
 
 _SSHD = "HostKey /etc/ssh/ssh_host_ed25519_key\nPasswordAuthentication no\nUseDNS no\n"
 

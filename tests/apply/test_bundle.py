@@ -41,6 +41,12 @@ def test_the_play_is_yaml_with_one_play_a_job_named_by_its_key(jobs: list[Job]) 
     ]
 
 
+def test_a_role_without_units_and_tasks_of_its_own_leaves_by_itself(tmp_path: Path) -> None:
+    """As one that only lets a unit of another role do more."""
+    (bare,) = yaml.safe_load(render_play([Job("demo/old@n1", StepKind.REMOVE, tmp_path, "demo-role")]))
+    assert bare["tasks"] == []
+
+
 def test_the_bundle_has_all_that_its_play_names_and_no_secret(jobs: list[Job]) -> None:
     with bundle("n1", jobs) as root:
         files = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}

@@ -21,6 +21,7 @@ from crowbar.paths import data_dir
 
 FOLDERS = sorted(path for path in (data_dir() / "barclamps").iterdir() if path.is_dir())
 SINGLE_NODE = data_dir() / "playbooks" / "clusters" / "single-node.yml"
+RACK = SINGLE_NODE.with_name("rack.yml")
 ADDRESSES = dict.fromkeys(("admin", "public", "storage", "tenant"), "10.0.0.10")
 FACTS: dict[str, Any] = {"cpus": 2, "memory_mib": 8192, "capabilities": ["tun"], "virtualization": "systemd-nspawn"}
 NODE = NodeView("node1", "node1.crowbar.internal", ADDRESSES, ("node",), FACTS)
@@ -55,13 +56,25 @@ def test_the_catalog_is_whole() -> None:
     assert aliases == {"neutron": "quantum", "horizon": "dashboard", "nova_dashboard": "dashboard"}
 
 
-def test_the_single_node_has_every_barclamp_and_every_role() -> None:
+def test_the_single_node_has_all_roles_but_those_that_serve_other_nodes() -> None:
     known = catalog()
     proposals = read_batch(SINGLE_NODE, known, {NODE.name: NODE})
-    named = {one.name: {role.name for role in one.roles.values() if not role.beside} for one in known}
+    named = _roles_by_barclamp(known)
+    assert named.pop("dns") == {"dns-server", "dns-client"}
+    named["ntp"].remove("ntp-server")
     assert {one.barclamp: set(one.elements) for one in proposals} == named
     again = parse_batch(parse_yaml(dump_batch(proposals, known), "again"), known, {NODE.name: NODE})
     assert again == proposals
+
+
+def test_the_rack_has_every_barclamp_and_every_role() -> None:
+    proposals = parse_yaml(RACK.read_text(), str(RACK)).data["proposals"]
+    found = {one["barclamp"]: set(one["deployment"]["elements"]) for one in proposals}
+    assert found == _roles_by_barclamp(catalog())
+
+
+def _roles_by_barclamp(known: Catalog) -> dict[str, set[str]]:
+    return {one.name: {role.name for role in one.roles.values() if not role.beside} for one in known}
 
 
 def test_every_step_of_the_single_node_has_variables_and_an_identity_of_its_own() -> None:
@@ -74,11 +87,15 @@ def test_every_step_of_the_single_node_has_variables_and_an_identity_of_its_own(
         for role in barclamp.roles.values():
             seen = variables(known, wanted, barclamp.name, role.name, NODE.name, values)
             identities[role.name] = identity(inputs(seen, role, known))
-    assert len(set(identities.values())) == len(identities) == sum(len(one.roles) for one in known)
+    assert len(set(identities.values())) == len(identities) == sum(len(known.get(name).roles) for name in proposals)
 
 
 # What is called like a barclamp and means something else.
-NO_BARCLAMP = {("crowbar/verify/model.py", "dashboard")}  # the name of a check
+NO_BARCLAMP = {
+    ("crowbar/verify/model.py", "dashboard"),  # the name of a check
+    ("crowbar/services/machines/acting.py", "dns"),  # an order's name servers, here and at the agent
+    ("inventory/crowbar_inventory/agent/agent.py", "dns"),
+}
 
 
 def test_nothing_but_its_folder_names_a_barclamp() -> None:

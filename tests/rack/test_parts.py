@@ -14,7 +14,6 @@ from crowbar.errors import EnvironmentFault, NodeError
 from crowbar.rack import host, launch, processes
 from crowbar.rack.container import ContainerMachine, Status
 from crowbar.rack.record import Names, Record
-from crowbar.rack.resolver import machine_resolv_conf
 from crowbar.rack.ssh import Access
 
 RECORD = Record("/images/a/root", "10.1.2.0/24", ("172.24.4.0/24",), ("/dev/kvm",))
@@ -40,14 +39,6 @@ def test_keys_are_what_openssh_reads_and_nobody_else(tmp_path: Path) -> None:
     argv = ["ssh-keygen", "-y", "-f", str(tmp_path / "key")]
     assert subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip() == pair.public
     assert pair.public != KeyPair.make().public
-
-
-def test_servers_behind_a_stub_are_found(tmp_path: Path) -> None:
-    stub, real = tmp_path / "stub", tmp_path / "real"
-    stub.write_text("nameserver 127.0.0.53\nsearch example.org\n")
-    real.write_text("nameserver ::1\nnameserver 192.0.2.53\nsearch example.org\n")
-    assert machine_resolv_conf([stub, real]) == "search example.org\nnameserver 192.0.2.53\n"
-    assert machine_resolv_conf([stub]).startswith("#")
 
 
 def test_nspawn_gets_the_devices_and_its_own_name(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from crowbar.apply.facts import gather_facts
 from crowbar.apply.ssh import SshTransport
 from crowbar.engine.lifecycle import AT_BMC, Action, ActionKind
 from crowbar.errors import CrowbarError, EnvironmentFault, NodeError
+from crowbar.provision.resolver import name_servers
 from crowbar.services.machines.access import AdminKey
 from crowbar.services.machines.control import BmcPatience, Controlled, controlled
 from crowbar.services.machines.images import DiskImages, order_of
@@ -119,7 +120,7 @@ class Actor:
             "address": address,
             "prefix": ip_network(network.subnet).prefixlen,
             "gateway": network.gateway,
-            "dns": [],
+            "dns": name_servers()[:3],  # until the cloud has its own
         }
         return {
             "image": order_of(self.images.newest()),
