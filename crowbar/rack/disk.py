@@ -8,9 +8,9 @@ from pathlib import Path
 
 from crowbar.apply.keys import KeyPair
 from crowbar.errors import EnvironmentFault
+from crowbar.provision.resolver import machine_resolv_conf
 from crowbar.rack.host import run, tried
 from crowbar.rack.record import Record
-from crowbar.provision.resolver import machine_resolv_conf
 
 _SSHD = "HostKey /etc/ssh/ssh_host_ed25519_key\nPasswordAuthentication no\nUseDNS no\n"
 
