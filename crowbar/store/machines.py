@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Unpack
 
 from sqlalchemy import (
@@ -163,10 +164,13 @@ class Machines:
         words = shorten(clean(words), _WORDS_SEEN)
         self._update(name, {"last_seen": now(), "last_words": words, "boots_unanswered": 0})
 
-    def boot_ordered(self, name: str, device: BootDevice) -> None:
-        """Record that the machine was made to boot from there just now: it takes its time, and is left alone."""
+    def boot_ordered(self, name: str, device: BootDevice, at: datetime | None = None) -> None:
+        """Record that the machine was made to boot from there: it takes its time, and is left alone.
+
+        ``at`` is when its BMC was asked to (default: just now), which may be a while before the BMC's answer.
+        """
         unanswered = m.machines.c.boots_unanswered + 1
-        self._update(name, {"boot_device": device.value, "boot_ordered": now(), "boots_unanswered": unanswered})
+        self._update(name, {"boot_device": device.value, "boot_ordered": at or now(), "boots_unanswered": unanswered})
 
     def update(self, name: str, **fields: Unpack[MachineFields]) -> None:
         """Change these fields of the machine, and leave the others."""

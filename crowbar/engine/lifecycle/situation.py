@@ -52,8 +52,14 @@ class Situation:
 
     @property
     def inspected(self) -> bool:
-        """Whether an inventory arrived in the machine's state."""
-        return _at_or_after(self.view.inspected, self.view.since)
+        """Whether an inventory arrived in the machine's state, or since it was made to boot for it.
+
+        A quick machine sends it before its BMC has answered, and so before it comes into the state.
+        """
+        since, booted = self.view.since, self.machine.boot_ordered
+        if self.machine.bmc and self.machine.boot_device is BootDevice.PXE and since and booted:
+            since = min(since, booted)
+        return _at_or_after(self.view.inspected, since)
 
     @property
     def registered(self) -> datetime | None:

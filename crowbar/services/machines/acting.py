@@ -21,6 +21,7 @@ from crowbar.services.machines.access import AdminKey
 from crowbar.services.machines.control import BmcPatience, Controlled, controlled
 from crowbar.services.machines.images import DiskImages, order_of
 from crowbar.services.machines.pauses import Pauses
+from crowbar.store.columns import now
 from crowbar.store.machine_model import MachineView, OrderKind
 from crowbar.store.model import Health, Node
 from crowbar.store.store import Store
@@ -82,6 +83,7 @@ class Actor:
         by = view.machine.bmc, self.store.bmc_credentials.get(name)
         if not self.pauses.over(name, by):
             return False
+        asked = now()  # a quick machine may be heard before its BMC has answered
         try:
             with controlled(self.store, name, actor=ACTOR, patience=self.bmc) as bmc:
                 bmc.set_boot_device(device)
@@ -91,7 +93,7 @@ class Actor:
             self.store.machines.set_health(name, Health.PROBLEM, _at_bmc(name, error))
             return False
         self.pauses.succeeded(name)
-        self.store.machines.boot_ordered(name, device)
+        self.store.machines.boot_ordered(name, device, asked)
         if view.last_error.startswith(AT_BMC):
             self.store.machines.set_health(name, Health.OK)
         return True

@@ -82,6 +82,15 @@ ROWS = {
     "its agent of before a reset": Row(view(S.DISCOVERING, 5), None, DO.DISCOVER),
     "inventory came as we were killed": Row(view(S.DISCOVERING, inspected=ago(20)), None, DO.MOVE, S.DISCOVERED),
     "inventory of an earlier life": Row(view(S.DISCOVERING, inspected=ago(200)), None, DO.NOTHING),
+    "inventory before the BMC's answer": Row(
+        view(S.DISCOVERING, inspected=ago(101), **PXE, boot_ordered=ago(102)), None, DO.MOVE, S.DISCOVERED
+    ),
+    "inventory before the boot": Row(
+        view(S.DISCOVERING, inspected=ago(103), **PXE, boot_ordered=ago(102)), None, DO.NOTHING
+    ),
+    "inventory since a boot that no BMC made": Row(
+        view(S.DISCOVERING, bmc="", inspected=ago(101), **PXE, boot_ordered=ago(102)), None, DO.NOTHING
+    ),
     # Discovered
     "where it shall be": Row(view(S.DISCOVERED, target=Target.DISCOVERED), None, DO.NOTHING, says="where it shall be"),
     "shall be installed": Row(view(S.DISCOVERED), None, DO.MOVE, S.HARDWARE_INSTALLING),
