@@ -28,9 +28,12 @@ class Bell:
         """``waiting`` gives the machines that have an order to be fetched."""
         self._waiting = waiting
         self._listeners: dict[str, set[asyncio.Event]] = {}
+        self._over = False
 
     async def rung(self, machine: str, seconds: float) -> bool:
-        """Wait until the machine has an order; False if it has none after so long."""
+        """Wait until the machine may have an order; False if it has none after so long, or when all is over."""
+        if self._over:
+            return False
         event = asyncio.Event()
         self._listeners.setdefault(machine, set()).add(event)
         try:
@@ -42,7 +45,14 @@ class Bell:
             self._listeners[machine].discard(event)
             if not self._listeners[machine]:
                 del self._listeners[machine]
-        return True
+        return not self._over
+
+    def silence(self) -> None:
+        """Have nobody wait any more: the admin node is about to end, and its agents ask again."""
+        self._over = True
+        for events in self._listeners.values():
+            for event in events:
+                event.set()
 
     async def watch(self) -> None:
         """Look for orders until cancelled, also after a time in which the database was away."""

@@ -25,6 +25,7 @@ from crowbar.store.store import Store
 
 ADMIN = "admin"
 PORT = 8091
+GRACE = 3  # seconds for answers that are under way when it ends
 _FOLLOW_EVERY = 0.5  # seconds
 _BACKLOG = 2048  # connections that wait to be taken: a whole rack may come at once
 _LOG = structlog.get_logger()
@@ -155,21 +156,26 @@ def serve_http(desk: Desk, listener: socket.socket, answering: Callable[[], obje
         server_header=False,
         backlog=_BACKLOG,
         timeout_keep_alive=30,
-        timeout_graceful_shutdown=3,
+        timeout_graceful_shutdown=GRACE,
     )
     _LOG.info("serving", address=listener.getsockname())
-    _Server(config, answering).run(sockets=[listener])
+    _Server(config, answering, desk.bell.silence).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, answering: Callable[[], object]) -> None:
+    def __init__(self, config: uvicorn.Config, answering: Callable[[], object], ending: Callable[[], object]) -> None:
         super().__init__(config)
         self._answering = answering
+        self._ending = ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._answering()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ending()
+        await super().shutdown(sockets)
 
 
 def _own_addresses() -> Iterator[tuple[str, IPv4Address]]:

@@ -24,11 +24,12 @@ from crowbar.api import server
 from crowbar.api.desk import Desk
 from crowbar.provision.discovery import DiscoverySystem
 from crowbar.services.discovery.booting import Offer
-from crowbar.store.machine_model import Network
+from crowbar.store.machine_model import Machine, Network
 from crowbar.store.store import open_store
 from crowbar_cli.interrupt import serving
 from crowbar_cli.unit_file import serve_unit
 from crowbar_inventory.rules import Rules
+from tests.api.conftest import Client, mac, uuid
 
 from .conftest import BARCLAMPS, Cli
 
@@ -180,6 +181,34 @@ def test_the_machines_loop_begins_when_machines_are_answered(tmp_path: Path) -> 
                 server.serve_http(desk, listener, asking.start)
             asking.join()
     assert statuses == [404]
+
+
+def test_an_agent_that_waits_for_orders_is_answered_at_the_end(tmp_path: Path) -> None:
+    """It asks again then, and finds who serves next; nothing is cut off, and no traceback told."""
+    place = server.Place("lo", IPv4Address("127.0.0.1"), IPv4Network("127.0.0.0/8"))
+    answered: list[tuple[int, object]] = []
+    with open_store(f"sqlite:///{tmp_path}/crowbar.db", tmp_path / "secret.key") as store:
+        store.machines.save(
+            Machine("node1", identity_uuid=uuid(1), identity_serial="S1", macs=(mac(1),), approved=True)
+        )
+        desk = Desk(store, Offer("http://127.0.0.1", "0123456789abcdef"), Rules(), tmp_path, tmp_path)
+        with server.listening(place, 0) as listener:
+            client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}")
+
+            def wait_for_orders() -> None:
+                threading.Timer(1, signal.raise_signal, (signal.SIGTERM,)).start()
+                assert client.register(token=client.token()).status == 200
+                answer = client.post("orders/next", {})
+                answered.append((answer.status, answer.json["order"]))
+
+            asking = threading.Thread(target=wait_for_orders)
+            begun = time.monotonic()
+            with suppress(KeyboardInterrupt), serving():
+                server.serve_http(desk, listener, asking.start)
+            asking.join()
+            client.close()
+    assert answered == [(200, None)]
+    assert time.monotonic() - begun < server.GRACE, "nobody had to be cut off"
 
 
 def test_the_unit_names_this_program_and_this_state(cli: Cli) -> None:
