@@ -123,12 +123,12 @@ def make_plan(
     known: Known,
     inputs_of: Callable[[Vertex], Inputs],
     *,
-    force: bool = False,
+    forced: Callable[[PlannedStep], bool] = lambda _: False,
     notes: Sequence[str] = (),
 ) -> Plan:
     """Plan the way from ``known`` to the wanted ``elements`` (barclamp -> role -> node names).
 
-    ``inputs_of`` gives a step's inputs but for run-time facts. With ``force`` every step runs.
+    ``inputs_of`` gives a step's inputs but for run-time facts. What is ``forced`` runs also if nothing has changed.
     """
     steps: dict[str, PlannedStep] = {}
     running: set[str] = set()
@@ -137,7 +137,8 @@ def make_plan(
         inputs = dict(inputs_of(vertex))
         if vertex.kind is StepKind.GATE:
             inputs |= {key: steps[key].identity for key in vertex.requires}
-        step = decide(PlannedStep(vertex, inputs, will_run=False, reason=""), known, force=force)
+        bare = PlannedStep(vertex, inputs, will_run=False, reason="")
+        step = decide(bare, known, force=forced(bare))
         if vertex.kind is StepKind.GATE:
             step = _gate_verdict(step, running)
         elif not step.will_run and (makers := {made[fact] for fact in vertex.consumes if fact in made}):

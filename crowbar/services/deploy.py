@@ -66,7 +66,8 @@ def make_plan(
     if they cannot be planned.
     """
     wanted = merged(context, proposals)
-    made, selection = _plan(context, wanted, force=force), selected(context, scope, wanted)
+    selection = selected(context, scope, wanted)
+    made = _plan(context, wanted, selection, force=force)
     steps = (
         replace(step, will_run=False, reason=f"{LEFT_OUT}{why}") if (why := selection.why_not(step)) else step
         for step in made.steps
@@ -75,7 +76,12 @@ def make_plan(
 
 
 def _plan(
-    context: Context, proposals: Mapping[str, WantedProposal], *, force: bool, left_out: Mapping[str, str] = _NOBODY
+    context: Context,
+    proposals: Mapping[str, WantedProposal],
+    selection: Selection,
+    *,
+    force: bool,
+    left_out: Mapping[str, str] = _NOBODY,
 ) -> Plan:
     wanted = deployed(context, proposals)
     _refuse_unknown_nodes(wanted)
@@ -89,7 +95,8 @@ def _plan(
             context.store.published.digests(),
         ),
         lambda vertex: _inputs(context, wanted, published, vertex),
-        force=force,
+        # What is left out stays as good as it was: what is not must be able to build on it.
+        forced=lambda step: force and not selection.why_not(step),
         notes=[
             *(f"{name} is left out: it {why}" for name, why in left_out.items()),
             *choices_made(context.catalog, wanted),
@@ -166,15 +173,14 @@ def deploy(
         wanted = _without(context, merged(context, proposals), left_out)
         selection = selected(context, scope, wanted)
         limit = most_failures(scope.max_failures, len(_holders(wanted))) if scope.max_failures else None
-        _plan(
-            context, wanted, force=force, left_out=left_out
-        )  # what cannot be planned is refused before anything is saved
+        # What cannot be planned is refused before anything is saved.
+        _plan(context, wanted, selection, force=force, left_out=left_out)
         for proposal in proposals:
             context.store.proposals.save(
                 Proposal(proposal.barclamp, proposal.name, proposal.attributes, proposal.elements)
             )
         _ensure_secrets(context, wanted)
-        steps = _plan(context, wanted, force=force, left_out=left_out)
+        steps = _plan(context, wanted, selection, force=force, left_out=left_out)
         applier = applier or AnsibleApplier()
         run = Run(
             context.store,

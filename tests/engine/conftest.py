@@ -115,7 +115,10 @@ class Cloud:
         return self.inputs.get(vertex.key, {"content": "1"})
 
     def plan(self, *, force: bool = False) -> Plan:
-        return make_plan(CATALOG, self.elements, self.known(), self.inputs_of, force=force)
+        def forced(step: PlannedStep) -> bool:
+            return force and not self.selection.why_not(step)
+
+        return make_plan(CATALOG, self.elements, self.known(), self.inputs_of, forced=forced)
 
     def job_of(self, step: PlannedStep, lost: frozenset[tuple[str, str]] = frozenset()) -> Job:
         return Job(step.key, step.kind, NOWHERE, role=step.role)

@@ -68,6 +68,14 @@ def test_only_one_barclamp_on_a_cloud_that_stands(cloud: Cloud) -> None:
     assert statuses["glance/glance-server@n1"] == statuses["glance/gate@n1"] == "unchanged"
 
 
+def test_one_barclamp_by_force_stands_on_what_was_done_before(cloud: Cloud) -> None:
+    cloud.deploy()
+    cloud.selection = Selection(only_barclamps=frozenset({"keystone"}))
+    statuses = cloud.statuses(cloud.deploy(force=True))
+    assert statuses["keystone/keystone-server@n1"] == statuses["keystone/gate@n1"] == "succeeded"
+    assert {status for key, status in statuses.items() if not key.startswith("keystone/")} == {"unchanged"}
+
+
 def test_too_many_failures_end_the_deployment_and_what_runs_is_let_end(cloud: Cloud) -> None:
     cloud.applier.failing = {"database/database-server@n1": "broken"}
     cloud.max_failures = 0
