@@ -10,7 +10,8 @@ from datetime import datetime
 
 from crowbar.apply.bundle import bundle, extra_variables
 from crowbar.apply.local import LocalTransport
-from crowbar.apply.model import Job, Sink
+from crowbar.apply.model import Job, Rehearsed, Sink
+from crowbar.apply.rehearse import OPTIONS, Rehearsal
 from crowbar.apply.ssh import SshTransport
 from crowbar.apply.stream import process, transmit
 from crowbar.apply.translate import Translator
@@ -19,13 +20,14 @@ from crowbar.errors import NodeError
 from crowbar.store.model import Node, NodeKind
 
 UNIT = "crowbar-apply"
+_REHEARSAL = -1  # the lane that changes nothing: a deployment may run beside it
 _JOURNAL_LINES = 60
 _JOURNAL_PATIENCE = 3.0  # seconds: a node that is away has failed already
 
 
 def unit_of(lane: int) -> str:
     """The name of a lane's unit, which is also that of its folder in /run."""
-    return f"{UNIT}-{lane}"
+    return f"{UNIT}-{'rehearsal' if lane == _REHEARSAL else lane}"
 
 
 def worker_command(unit: str) -> tuple[str, ...]:
@@ -94,6 +96,16 @@ class AnsibleApplier:
         finally:
             transport.close()
 
+    def rehearse(self, node: Node, jobs: Sequence[Job], cancel: threading.Event) -> list[Rehearsed]:
+        """Each job in check mode, one after the other; see `crowbar.apply.model.Applier`."""
+        transport = transport_to(node)
+        try:
+            stop_worker(transport, _REHEARSAL)
+            with _cancelling(node, cancel, _REHEARSAL):
+                return [_rehearsed(transport, node, job) for job in jobs if not cancel.is_set()]
+        finally:
+            transport.close()
+
     def journal(self, node: Node, units: Sequence[str], since: datetime | None) -> str:
         """The last journal lines of these units; see `crowbar.apply.model.Applier`."""
         begin = f"--since=@{int(since.timestamp())}" if since else "--since=-5min"
@@ -126,6 +138,25 @@ class AnsibleApplier:
             except OSError as error:
                 status, explanation = "error", f"The connection to the node was lost: {error}"
             _conclude(translate, node, status, explanation, session, cancelled=cancel.is_set())
+
+
+def _rehearsed(transport: Transport, node: Node, job: Job) -> Rehearsed:
+    """In a bundle of its own: what cannot be seen of one job, because another was not done yet, is no end of all."""
+    unit, found = unit_of(_REHEARSAL), Rehearsal(job.key)
+    with (
+        bundle(node.name, [job]) as folder,
+        tempfile.TemporaryDirectory(prefix="crowbar-process-") as scratch,
+        transport.open(worker_command(unit)) as session,
+    ):
+        try:
+            transmit(session.stdin, str(folder), extra_variables([job]), ansible_settings(unit), OPTIONS)
+            session.close_stdin()
+            status, explanation = process(session.stdout, scratch, found)
+        except OSError as error:
+            return found.end(f"The connection to the node was lost: {error}")
+        if status == "successful":
+            return found.end()
+        return found.end(explanation or session.stderr_tail().strip() or f"The worker ended with status {status!r}.")
 
 
 def _conclude(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from crowbar.apply.model import Job, Outcome, Result, Sink
+from crowbar.apply.model import Job, Outcome, Rehearsed, Result, Sink
 from crowbar.errors import NodeError
 from crowbar.store.model import Node
 
@@ -31,6 +31,7 @@ class FakeApplier:
     applied: list[str] = field(default_factory=list)
     batches: list[tuple[str, ...]] = field(default_factory=list)
     jobs: dict[str, Job] = field(default_factory=dict)
+    rehearsals: Mapping[str, Rehearsed] = field(default_factory=dict)  # by a job's key
     journals: Mapping[str, str] = field(default_factory=dict)  # by unit
 
     def apply(self, node: Node, jobs: Sequence[Job], sink: Sink, cancel: threading.Event, lane: int = 0) -> None:  # noqa: ARG002 (the protocol's)
@@ -53,6 +54,13 @@ class FakeApplier:
                 return
             self.applied.append(job.key)
             sink.finished(job.key, Outcome(Result.SUCCEEDED, 1, published=self.publishing.get(job.key, {})))
+
+    def rehearse(self, node: Node, jobs: Sequence[Job], cancel: threading.Event) -> list[Rehearsed]:
+        """What it was told that each job would change."""
+        if node.name in self.unreachable:
+            raise NodeError(f"Node {node.name} does not answer by SSH at {node.address}.")
+        self.jobs.update({job.key: job for job in jobs})
+        return [self.rehearsals.get(job.key, Rehearsed(job.key)) for job in jobs if not cancel.wait(self.latency)]
 
     def journal(self, node: Node, units: Sequence[str], since: datetime | None) -> str:  # noqa: ARG002 (likewise)
         """The journals of the units, one after the other."""

@@ -47,6 +47,24 @@ class Outcome:
     published: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
+@dataclass(frozen=True)
+class Rehearsed:
+    """What a job would change on its node, as the node itself says. ``error`` is why that cannot be seen (to its end).
+
+    ``diffs`` are unified diffs, or lines that say what becomes of a path; ``services`` are what happens to units
+    ("restart nova-api.service"); ``commands`` are those that would run; ``others`` are further tasks with a change.
+    """
+
+    key: str
+    paths: tuple[str, ...] = ()
+    diffs: tuple[str, ...] = field(default=(), repr=False)
+    packages: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    error: str = ""
+
+
 class Sink(Protocol):
     """Where a node's reports go, as they happen. Called from the applier's thread."""
 
@@ -72,6 +90,13 @@ class Applier(Protocol):
         Jobs after a failed one, and all that had not begun when ``cancel`` was set or the connection was lost, are
         not reported as started: whether they run later is the engine's decision. A started job is always reported
         as finished. Raises NodeError when the node cannot be reached at all.
+        """
+
+    def rehearse(self, node: Node, jobs: Sequence[Job], cancel: threading.Event) -> Sequence[Rehearsed]:
+        """What each of the ``jobs`` would change on ``node``, where it changes nothing now.
+
+        Those that were not begun when ``cancel`` was set are not there. Raises NodeError when the node cannot be
+        reached at all.
         """
 
     def journal(self, node: Node, units: Sequence[str], since: datetime | None) -> str:

@@ -54,8 +54,10 @@ class _EventProcessor(Processor):  # type: ignore[misc]  # ansible-runner ships 
             left -= len(block)
 
 
-def transmit(output: BinaryIO, bundle: str, variables: Mapping[str, Any], settings: Mapping[str, str]) -> None:
-    """Send a bundle's folder, its extra variables and the environment of ansible-playbook to a worker."""
+def transmit(
+    output: BinaryIO, bundle: str, variables: Mapping[str, Any], settings: Mapping[str, str], options: str = ""
+) -> None:
+    """Send a bundle's folder, its extra variables, the environment and options of ansible-playbook to a worker."""
     Transmitter(
         _output=_Named(output),
         private_data_dir=bundle,
@@ -64,6 +66,7 @@ def transmit(output: BinaryIO, bundle: str, variables: Mapping[str, Any], settin
         extravars=dict(variables),
         envvars=dict(settings),
         ident="step",
+        **({"cmdline": options} if options else {}),
     ).run()
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from crowbar.apply.applier import AnsibleApplier
-from crowbar.apply.model import Applier, Job
+from crowbar.apply.model import Applier
 from crowbar.catalog import variables as catalog_variables
-from crowbar.catalog.model import FactRef, WantedProposal
+from crowbar.catalog.model import WantedProposal
 from crowbar.catalog.variables import Deployed, PublishedValues
 from crowbar.engine import plan as planning
 from crowbar.engine.graph import Vertex
-from crowbar.engine.plan import Known, Plan, PlannedStep
+from crowbar.engine.plan import Known, Plan
 from crowbar.engine.redact import Redactor
 from crowbar.engine.run import Run
 from crowbar.engine.selection import LEFT_OUT, Selection, most_failures, select
@@ -22,6 +21,7 @@ from crowbar.engine.watch import Watcher
 from crowbar.errors import Fault, InputError
 from crowbar.services.cards import keep_journals
 from crowbar.services.context import Context
+from crowbar.services.jobs import job_maker
 from crowbar.services.lock import deployment_lock
 from crowbar.services.wanted import choices_made, deployed, merged
 from crowbar.store.model import RUNNING_STATES, Deployment, Health, NodeKind, Proposal, StepKind
@@ -187,7 +187,7 @@ def deploy(
             applier,
             watcher,
             {node.name: node for node in context.store.nodes.list()},
-            _job_maker(context, wanted),
+            job_maker(context, wanted),
             Redactor(context.store.secrets.values()),
             cancel=cancel,
             force=force,
@@ -237,46 +237,3 @@ def _ensure_secrets(context: Context, proposals: Mapping[str, WantedProposal]) -
     for name in proposals:
         for spec in context.catalog.get(name).secrets.values():
             context.store.secrets.ensure(name, spec)
-
-
-def _job_maker(
-    context: Context, proposals: Mapping[str, WantedProposal]
-) -> Callable[[PlannedStep, frozenset[tuple[str, str]]], Job]:
-    published = catalog_variables.published(context.catalog, deployed(context, proposals))
-
-    def job_of(step: PlannedStep, lost: frozenset[tuple[str, str]]) -> Job:
-        barclamp = context.catalog.get(step.barclamp)
-        role = barclamp.roles[step.role]
-        match step.kind:
-            case StepKind.REMOVE:
-                variables = {"barclamp": barclamp.name, "role": role.name, "node": {"name": step.node}}
-                return Job(step.key, StepKind.REMOVE, role.path, role.name, (), role.units, variables)
-            case StepKind.GATE if barclamp.gate is not None:
-                variables = _without_lost(_revealed(context, proposals, step, published), lost)
-                return Job(step.key, StepKind.GATE, barclamp.gate.path, role.name, variables=variables)
-        variables = _revealed(context, proposals, step, published)
-        return Job(step.key, StepKind.APPLY, role.path, role.name, role.packages, role.units, variables)
-
-    return job_of
-
-
-def _without_lost(variables: dict[str, Any], lost: frozenset[tuple[str, str]]) -> dict[str, Any]:
-    """A gate's variables, with only those nodes in its barclamp's roles that it can ask for."""
-    roles = {
-        role: [node for node in nodes if (role, node["name"]) not in lost] for role, nodes in variables["roles"].items()
-    }
-    return {**variables, "roles": roles}
-
-
-def _revealed(
-    context: Context, proposals: Mapping[str, WantedProposal], step: PlannedStep, published: PublishedValues
-) -> dict[str, Any]:
-    """A step's variables with the values of secrets and of the facts that have been published by now."""
-    wanted = deployed(context, proposals, with_facts=True)
-    seen = catalog_variables.variables(context.catalog, wanted, step.barclamp, step.role, step.node, published)
-
-    def fact(ref: FactRef) -> str | None:
-        value = context.store.published.get(ref.owner, ref.name)
-        return None if value is None else value.decode()
-
-    return catalog_variables.reveal(seen, context.store.secrets.value, fact)

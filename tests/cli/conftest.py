@@ -82,7 +82,8 @@ def bare(tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """The command with nothing done yet."""
     monkeypatch.delenv("CROWBAR_DATABASE", raising=False)
     cli = Cli(StateDir(tmp_path / "state"), tmp_path)
-    monkeypatch.setattr("crowbar.services.deploy.AnsibleApplier", lambda: cli.applier)
+    for user in ("deploy", "differences"):
+        monkeypatch.setattr(f"crowbar.services.{user}.AnsibleApplier", lambda: cli.applier)
     # What the one role with a fact publishes, as the real one would.
     cli.applier.publishing = {"maker/maker-ring@n1": {"ring": b"Zm9yZ2Vk"}}
     return cli

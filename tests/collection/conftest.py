@@ -30,10 +30,11 @@ Run = Callable[..., dict[str, Any]]
 def run_module(capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a module by its name with its arguments; what it answered."""
 
-    def run(name: str, arguments: Mapping[str, Any], check_mode: bool = False) -> dict[str, Any]:
+    def run(name: str, arguments: Mapping[str, Any], check_mode: bool = False, diff: bool = False) -> dict[str, Any]:
         module = importlib.import_module(f"ansible_collections.crowbar.node.plugins.modules.{name}")
+        options = {**arguments, "_ansible_check_mode": check_mode, "_ansible_diff": diff}
         capsys.readouterr()
-        with patch_module_args({**arguments, "_ansible_check_mode": check_mode}), pytest.raises(SystemExit):
+        with patch_module_args(options), pytest.raises(SystemExit):
             module.main()
         answer: dict[str, Any] = json.loads(capsys.readouterr().out)
         return answer

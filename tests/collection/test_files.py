@@ -68,6 +68,41 @@ def test_check_mode_only_looks(tmp_path: Path, run_module: Run) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_diff_says_what_becomes_of_each_path(tmp_path: Path, run_module: Run) -> None:
+    conf, mode, gone = tmp_path / "conf", tmp_path / "mode", tmp_path / "gone"
+    conf.write_text("one\ntwo")
+    for path in (mode, gone):
+        path.write_text("x\n")
+        path.chmod(0o600)
+    large = base64.b64encode(b"\0" * 10).decode()
+    files = [
+        {"dest": str(conf), "b64": b64("one\n2\n")},
+        {"dest": str(mode), "b64": b64("x\n"), "mode": "0644"},
+        {"dest": str(gone), "state": "absent"},
+        {"dest": str(tmp_path / "new"), "b64": b64("".join(f"{n}\n" for n in range(1000)))},
+        {"dest": str(tmp_path / "folder"), "state": "directory"},
+        {"dest": str(tmp_path / "link"), "link": "conf"},
+        {"dest": str(tmp_path / "binary"), "b64": large},
+    ]
+    answer = run_module("files", {"files": files}, check_mode=True, diff=True)
+    changed, owned, removed, new, *others = [one["prepared"] for one in answer["diff"]]
+    name = str(conf).lstrip("/")
+    assert changed.splitlines() == [
+        *(f"--- a/{name}", f"+++ b/{name}", "@@ -1,2 +1,2 @@"),
+        *(" one", "-two", "\\ No newline at end of file", "+2"),
+    ]
+    assert owned == f"{mode}: owner or mode (0600 now)\n"
+    assert removed.endswith("@@ -1 +0,0 @@\n-x\n")
+    assert new.startswith("--- /dev/null\n") and new.endswith("(603 more lines)\n")
+    assert others == [
+        *(f"{tmp_path}/folder: new directory\n", f"{tmp_path}/link: link to conf\n"),
+        f"{tmp_path}/binary: 0 bytes become 10\n",
+    ]
+    assert {path.name for path in tmp_path.iterdir()} == {"conf", "mode", "gone"}
+    assert "diff" not in run_module("files", {"files": files[:1]}, check_mode=True)
+    assert "diff" not in run_module("files", {"files": files[:1]}, diff=True), "it would be in a deployment's log"
+
+
 def test_contents_are_not_in_the_answer(tmp_path: Path, run_module: Run) -> None:
     secret = b64("password = hunter2")
     for dest in (tmp_path / "file", tmp_path / "file" / "below"):

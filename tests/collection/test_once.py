@@ -84,6 +84,14 @@ def test_check_mode_runs_nothing(tmp_path: Path, stamps: Path, run_module: Run) 
     assert not stamps.exists()
 
 
+def test_check_mode_says_whose_change_would_have_it_run(tmp_path: Path, stamps: Path, run_module: Run) -> None:
+    (tmp_path / "input").touch()
+    command = {**counting(tmp_path / "log"), "inputs": [str(tmp_path / "input"), "secret"]}
+    run_module("once", {"commands": [command]})
+    answer = run_module("once", {"commands": [command]}, check_mode=True)
+    assert (answer["ran"], answer["watched"]) == ([], {"count": [str(tmp_path / "input")]})
+
+
 def test_a_program_that_is_not_there_is_named(stamps: Path, run_module: Run) -> None:
     answer = run_module("once", {"commands": [{"name": "x", "argv": ["/nonexistent/program"]}]})
     assert "/nonexistent/program: No such file" in answer["msg"]

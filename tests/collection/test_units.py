@@ -154,6 +154,17 @@ def test_check_mode_does_nothing(machine: Machine, run_module: Run) -> None:
     assert machine["api"] == {"load": "masked"}
 
 
+def test_check_mode_says_whose_change_would_restart_a_unit(machine: Machine, tmp_path: Path, run_module: Run) -> None:
+    config = tmp_path / "api.conf"
+    config.touch()
+    machine.set(api={"file": "enabled"})
+    wanted = {"units": [{"name": "api", "config": [str(config)]}]}
+    assert "watched" not in run_module("units", wanted)
+    answer = run_module("units", wanted, check_mode=True)
+    assert answer["actions"] == []
+    assert {str(config), "/etc/systemd/system/api.service"} <= set(answer["watched"]["api.service"])
+
+
 def test_it_waits_for_ports_and_says_which_did_not_answer(machine: Machine, run_module: Run) -> None:
     machine.set(api={"file": "enabled"})
     with socket.create_server(("127.0.0.1", 0)) as listener:

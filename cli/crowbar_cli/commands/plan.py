@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from crowbar.store.model import StepKind
+from crowbar_cli import differences
 from crowbar_cli.options import Settings, common
 from crowbar_cli.output import seconds, show, show_json, table
 from crowbar_cli.session import opened
@@ -30,6 +31,11 @@ _RUNS, _CHECKS, _LEFT_OUT, _NOTHING = "runs", "checks", "out", "-"
 @scope_options
 @click.option("--reapply", is_flag=True, help="Plan as `deploy --reapply` does: every step runs.")
 @click.option(
+    "--diff",
+    is_flag=True,
+    help="Have the nodes say what each step would change: diffs of files, packages, services that restart.",
+)
+@click.option(
     "--why", metavar="NODE", help="Say of each role of FILE that chooses its nodes why it has NODE, or has not."
 )
 @common
@@ -42,6 +48,7 @@ def plan(
     only: tuple[str, ...],
     skip: tuple[str, ...],
     reapply: bool,
+    diff: bool,
     why: str | None,
 ) -> None:
     """Print the steps of a deployment in their order, and why each would run; change nothing.
@@ -51,8 +58,12 @@ def plan(
     that has nothing to do is unchanged. Gates check a service before others build on it, in every deployment. Machines
     of FILE that have no system yet come first: they are discovered and installed.
 
+    With --diff each step that would run is tried on its node in Ansible's check mode, which changes nothing; secrets
+    are masked. What follows only from an earlier step of the same deployment cannot be seen so.
+
     \b
     Example:  crowbar plan --single-node
+              crowbar plan my-cloud.yml --diff
               crowbar plan my-cloud.yml --output json
               crowbar plan my-cloud.yml --why node3
     Next:     crowbar deploy, with the same options
@@ -72,12 +83,18 @@ def plan(
         made = make_plan(preview.context, preview.proposals, force=reapply, scope=Scope(only, skip))
         machines = ways(context, cluster_of(target))
         expected = forecast(made, context.store.deployments.durations())
+        there = {node.name for node in context.store.nodes.list()} - {one["machine"] for one in machines}
+        absent = {step.node for step in made.to_run} - there
+        changes = differences.rehearsed(preview, made, absent) if diff else []
     if settings.json:
         steps = [planned_document(step) for step in made.steps]
         notes = [*preview.notes, *made.notes]
-        show_json({"machines": machines, "steps": steps, "notes": notes, "forecast": expected})
+        told = {"changes": [differences.document(one) for one in changes]} if diff else {}
+        show_json({"machines": machines, "steps": steps, "notes": notes, "forecast": expected, **told})
     else:
         _show(made, machines, preview.notes)
+        if diff:
+            differences.tell(changes, absent)
         _tell(expected)
 
 

@@ -76,6 +76,10 @@ paths:
   description: The paths that were changed.
   type: list
   returned: always
+diff:
+  description: What would become different, one entry a path; texts as unified diffs, secrets among them.
+  type: list
+  returned: with C(--check --diff)
 """
 
 import base64
@@ -89,7 +93,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.crowbar.node.plugins.module_utils import atomic
+from ansible_collections.crowbar.node.plugins.module_utils import atomic, differ
 
 
 def apply(entry: Mapping[str, Any], check_mode: bool) -> bool:
@@ -173,14 +177,21 @@ def main() -> None:
         no_log=True,
     )
     changed: list[str] = []
+    diffs: list[dict[str, str]] = []
+    # Files hold secrets. So an apply never shows what is in them; who rehearses one asked for it, and masks them.
+    shown = module.check_mode and module._diff  # noqa: SLF001 (Ansible's own way)
     for item in module.params["files"]:
         try:
+            before = differ.seen(item["dest"]) if shown else None
             if apply(item, module.check_mode):
                 changed.append(item["dest"])
+                if before is not None:
+                    diffs.append({"prepared": differ.text(item, before)})
         except (OSError, KeyError, ValueError) as error:
             module.fail_json(msg=f"{item['dest']}: {error}", paths=changed, invocation={})
     # An empty invocation: the files' contents are in the arguments.
-    module.exit_json(changed=bool(changed), paths=changed, invocation={})
+    different = {"diff": diffs} if diffs else {}
+    module.exit_json(changed=bool(changed), paths=changed, **different, invocation={})
 
 
 if __name__ == "__main__":

@@ -61,6 +61,10 @@ ran:
   description: The names of the commands that ran.
   type: list
   returned: always
+watched:
+  description: Of each command that has nothing to do, the files whose change would have it run.
+  type: dict
+  returned: in check mode
 """
 
 import os
@@ -89,10 +93,12 @@ def main() -> None:
     )
     stamps = digests.Stamps(digests.ONCE)
     ran: list[str] = []
+    watched: dict[str, list[str]] = {}
     for item in module.params["commands"]:
         digest = digests.of_inputs(item["argv"], item["inputs"])
         made = item["creates"] is None or os.path.lexists(item["creates"])
         if made and stamps.read(item["name"]) == digest:
+            watched[item["name"]] = [one for one in item["inputs"] if one.startswith("/")]
             continue
         ran.append(item["name"])
         if module.check_mode:
@@ -105,7 +111,8 @@ def main() -> None:
             module.fail_json(msg=f"{why}\n{done.output[-_SAID:]}", ran=ran, invocation={})
         stamps.finish(item["name"], digest)
     # An empty invocation: the inputs may be secrets.
-    module.exit_json(changed=bool(ran), ran=ran, invocation={})
+    watching = {"watched": watched} if module.check_mode else {}
+    module.exit_json(changed=bool(ran), ran=ran, **watching, invocation={})
 
 
 if __name__ == "__main__":

@@ -71,6 +71,10 @@ actions:
   description: What was done, in order, each as C(verb unit).
   type: list
   returned: always
+watched:
+  description: Of each unit that goes on running, the files whose change would restart it.
+  type: dict
+  returned: in check mode
 """
 
 import socket
@@ -94,6 +98,7 @@ class Units:
         self._check_mode = check_mode
         self._stamps = digests.Stamps(_STAMPS)
         self.actions: list[str] = []
+        self.watched: dict[str, list[str]] = {}
 
     def apply(self) -> None:
         """Unmask and enable what is to run, then start, restart or stop each in order. Raises SystemdError."""
@@ -144,7 +149,9 @@ class Units:
         digest = digests.of_files(patterns)
         newest = max((path.stat().st_mtime for path in digests.matching(patterns)), default=0.0)
         action = systemd.decide(unit, digest, self._stamps.read(unit.name), newest)
-        if action is not systemd.Do.NOTHING:
+        if action is systemd.Do.NOTHING:
+            self.watched[unit.name] = [*patterns, f"{_OWN_UNITS}{unit.name}", f"{_OWN_UNITS}{unit.name}.d/*"]
+        else:
             if unit.broken and not self._check_mode:
                 systemd.call("reset-failed", unit.name)
             try:
@@ -216,7 +223,8 @@ def main() -> None:
             _verify(units, module.params["wait"])
     except systemd.SystemdError as error:
         module.fail_json(msg=str(error), actions=units.actions)
-    module.exit_json(changed=bool(units.actions), actions=units.actions)
+    watched = {"watched": units.watched} if module.check_mode else {}
+    module.exit_json(changed=bool(units.actions), actions=units.actions, **watched)
 
 
 def _verify(units: Units, ports: Sequence[Mapping[str, Any]]) -> None:
