@@ -62,15 +62,41 @@ def test_a_compute_is_removed_and_forgotten_everywhere(cluster: Cluster) -> None
     assert {key for key, step in steps.items() if step["kind"] == "remove"} == {
         f"{role}@node3"
         for role in (
-            *("system/system-node", "nova/nova-compute", "quantum/quantum-network"),
-            *("swift/swift-storage", "cinder/cinder-volume"),
+            *("system/system-node", "ntp/ntp-client", "dns/dns-client"),
+            *("nova/nova-compute", "quantum/quantum-network", "swift/swift-storage", "cinder/cinder-volume"),
         )
     }
     checked(cluster, "services", "computes", "object")  # which waits for every service and agent that is known
     cluster.run("machines", "delete", "node3", "--yes")
     assert ran(cluster.deploy("--no-verify")) <= {
-        f"system/system-node@{name}" for name in ("controller", "node1", "node2")
+        "dns/dns-server@controller",
+        *(f"system/system-node@{name}" for name in ("controller", "node1", "node2")),
     }
+
+
+def test_what_the_plan_says_of_files_and_services_is_what_then_happens(cluster: Cluster) -> None:
+    units = ("nova-compute.service", "ovn-controller.service", "swift-object.service")
+    before = {unit: started(cluster, unit) for unit in units}
+    cluster.proposal("nova")["attributes"] = {"cpu_allocation_ratio": 5.0}
+    cluster.write()
+    changes = {one["key"]: one for one in cluster.json("plan", str(cluster.file), "--diff")["changes"]}
+    assert {unit: started(cluster, unit) for unit in units} == before, "a plan changes nothing"
+    compute = changes["nova/nova-compute@node1"]
+    assert "+cpu_allocation_ratio = 5.0" in "".join(compute["diffs"]).splitlines()
+    restarted = {line.removeprefix("restart ") for line in compute["services"]}
+    assert "nova-compute.service" in restarted
+    steps = cluster.deploy("--no-verify")
+    assert set(changes) == ran(steps)
+    kinds = ("paths", "packages", "services", "commands", "others")
+    for key, change in changes.items():
+        assert change["error"] == ""
+        assert bool(steps[key]["changed"]) == any(change[kind] for kind in kinds), key
+    assert {unit for unit in units if started(cluster, unit) != before[unit]} == restarted.intersection(units)
+
+
+def started(cluster: Cluster, unit: str) -> str:
+    """When the unit on node1 last began to run."""
+    return cluster.on("node1", "systemctl", "show", "--property=ActiveEnterTimestampMonotonic", "--value", unit)
 
 
 def test_a_node_is_reinstalled_in_place(cluster: Cluster) -> None:
