@@ -80,4 +80,6 @@ def _texts(value: object) -> list[str]:
 def _diffs(value: object) -> Iterable[str]:
     for one in value[:_MOST] if isinstance(value, list) else ():
         if isinstance(text := mapping(one).get("prepared"), str):
-            yield text_of(text[:_LONGEST], _LONGEST)
+            # Cut between lines: half of a secret would not be known for one when secrets are masked.
+            kept = text if len(text) <= _LONGEST else text[:_LONGEST].rpartition("\n")[0]
+            yield text_of(kept, _LONGEST)
