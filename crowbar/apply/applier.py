@@ -100,7 +100,6 @@ class AnsibleApplier:
         """Each job in check mode, one after the other; see `crowbar.apply.model.Applier`."""
         transport = transport_to(node)
         try:
-            stop_worker(transport, _REHEARSAL)
             with _cancelling(node, cancel, _REHEARSAL):
                 return [_rehearsed(transport, node, job) for job in jobs if not cancel.is_set()]
         finally:
@@ -143,6 +142,7 @@ class AnsibleApplier:
 def _rehearsed(transport: Transport, node: Node, job: Job) -> Rehearsed:
     """In a bundle of its own: what cannot be seen of one job, because another was not done yet, is no end of all."""
     unit, found = unit_of(_REHEARSAL), Rehearsal(job.key)
+    stop_worker(transport, _REHEARSAL)  # that of the job before may still be ending, and has the unit's name
     with (
         bundle(node.name, [job]) as folder,
         tempfile.TemporaryDirectory(prefix="crowbar-process-") as scratch,
