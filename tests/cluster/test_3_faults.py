@@ -58,7 +58,9 @@ def test_a_node_loses_its_power(cluster: Cluster) -> None:
 
 
 def test_a_disk_is_full(cluster: Cluster) -> None:
-    cluster.on("node1", "sh", "-c", "fallocate --length 1T /full 2>/dev/null; test $(df --output=avail / | tail -1) = 0")
+    cluster.on(
+        "node1", "sh", "-c", "fallocate --length 1T /full 2>/dev/null; test $(df --output=avail / | tail -1) = 0"
+    )
     cluster.proposal("system")["attributes"] = {"journal": {"max_mib": 300}}  # what has nothing to write succeeds
     try:
         cluster.deploy("--no-verify", status=1)
