@@ -1,10 +1,10 @@
-"""What a plan's steps would change on their nodes, for people and for programs."""
+"""What a plan's steps would change on their nodes, for people."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -36,20 +36,6 @@ def tell(found: Sequence[Rehearsed], absent: Collection[str]) -> None:
             click.echo(f"  {line}")
     if absent:
         click.echo(f"\nTo {', '.join(sorted(absent))} all is new: there is no system yet to compare with.")
-
-
-def document(one: Rehearsed) -> dict[str, Any]:
-    """It as JSON has it."""
-    return {
-        "key": one.key,
-        "paths": one.paths,
-        "diffs": one.diffs,
-        "packages": one.packages,
-        "services": one.services,
-        "commands": one.commands,
-        "others": one.others,
-        "error": one.error,
-    }
 
 
 def _lines(one: Rehearsed) -> Iterator[str]:

@@ -89,7 +89,7 @@ def plan(
     if settings.json:
         steps = [planned_document(step) for step in made.steps]
         notes = [*preview.notes, *made.notes]
-        told = {"changes": [differences.document(one) for one in changes]} if diff else {}
+        told = {"changes": changes} if diff else {}
         show_json({"machines": machines, "steps": steps, "notes": notes, "forecast": expected, **told})
     else:
         _show(made, machines, preview.notes)
