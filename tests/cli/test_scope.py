@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.cli.conftest import CLUSTER, Cli
 
 
@@ -76,3 +78,10 @@ def test_words_are_refused_before_machines_are_brought_up_for_them(cli: Cli) -> 
         assert cli("deploy", file, *words).exit_code == 2
     assert not cli.state.rack.exists()
     assert cli.json("machines", "list")["machines"] == []
+
+
+def test_a_part_by_force_stands_on_what_was_done_before(cli: Cli, cluster: Path) -> None:
+    cli.ok("deploy", cluster, "--no-verify")
+    found = steps(cli.json("deploy", "--no-verify", "--reapply", "--only", "front"))
+    assert {status for key, status in found.items() if key.startswith("front/")} == {"succeeded"}
+    assert {status for key, status in found.items() if not key.startswith("front/")} == {"unchanged"}

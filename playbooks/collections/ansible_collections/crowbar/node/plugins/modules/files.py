@@ -179,7 +179,7 @@ def main() -> None:
     changed: list[str] = []
     diffs: list[dict[str, str]] = []
     # Files hold secrets. So an apply never shows what is in them; who rehearses one asked for it, and masks them.
-    shown = module.check_mode and module._diff  # noqa: SLF001 (Ansible's own way)
+    shown = module.check_mode and module._diff  # noqa: SLF001 (AnsibleModule has no public name for --diff)
     for item in module.params["files"]:
         try:
             before = differ.seen(item["dest"]) if shown else None
