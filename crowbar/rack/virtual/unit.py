@@ -146,13 +146,13 @@ class Unit:
         self._fault = Fault() if fault.over(time.time()) else fault
         kind = self._fault.kind
         _log.info("%s: fault %s", self._folder.root.name, kind)
-        _replace(self._folder.fault, f"{self._fault.text()}\n")
         (self._folder.root / "said").unlink(missing_ok=True)
         if kind is FaultKind.POWER_CUT:
             await self._cut()
             self._on = False
         self._simulator.feel(kind)
         await self._server.feel(kind)
+        _replace(self._folder.fault, f"{self._fault.text()}\n")  # last: whoever set it waits for this
         if self._fault.until:
             asyncio.get_running_loop().call_later(self._fault.until - time.time(), self._lift, self._fault)
 
