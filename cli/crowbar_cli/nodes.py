@@ -40,9 +40,10 @@ def previewed(context: Context, target: Target) -> Preview:
     Raises InputError with all faults of the proposals.
     """
     from crowbar.services.rehearsal import with_nodes
+    from crowbar_cli.cluster.expected import expected_networks
 
     nodes, notes = _expected(context, target)
-    rehearsal = with_nodes(context, nodes)
+    rehearsal = with_nodes(context, nodes, expected_networks(context, cluster_of(target)))
     return Preview(rehearsal, proposals_of(rehearsal, target), notes)
 
 

@@ -81,10 +81,15 @@ def read_barclamp(folder: Path) -> Found:
 
 
 def _unheld(barclamp: Barclamp, source: Source) -> Iterator[Fault]:
-    """Routes to what no attribute holds."""
-    for index, route in enumerate(barclamp.routes):
-        if schema.attribute(barclamp.schema, route.attribute) is None:
-            yield source.fault(f"the schema has no attribute {route.attribute}", "routes", index, "attribute")
+    """Routes and addresses of what no attribute holds."""
+    named = {
+        "routes": [one.attribute for one in barclamp.routes],
+        "addresses": [one.attribute for one in barclamp.addresses],
+    }
+    for key, attributes in named.items():
+        for index, attribute in enumerate(attributes):
+            if schema.attribute(barclamp.schema, attribute) is None:
+                yield source.fault(f"the schema has no attribute {attribute}", key, index, "attribute")
 
 
 def _folders(place: Path) -> Iterator[Path]:

@@ -12,6 +12,7 @@ from crowbar.catalog import digest
 from crowbar.catalog.model import (
     Access,
     AccessKind,
+    Addressed,
     Barclamp,
     Choice,
     Count,
@@ -65,6 +66,7 @@ class _Role(Raw):
     units: _List[_Unit]
     ports: _List[_Port]
     sees_nodes: bool = False
+    sees_networks: bool = False
 
 
 class _Secret(Raw):
@@ -96,6 +98,11 @@ class _Route(Raw):
     attribute: str
 
 
+class _Addressed(Raw):
+    role: _RoleName
+    attribute: str
+
+
 class _Gate(Raw):
     role: _RoleName
 
@@ -120,11 +127,12 @@ class _Manifest(Raw):
     publishes: _Map[_Published]
     choices: Annotated[dict[str, Annotated[list[_Choice], Field(min_length=1)]], Field(default_factory=dict)]
     routes: _List[_Route]
+    addresses: _List[_Addressed]
     gate: _Gate | None = None
     access: _List[_Access]
 
 
-_MODELS = (_Manifest, _Role, _Count, _Secret, _Published, _Choice, _Route, _Gate, _Access)
+_MODELS = (_Manifest, _Role, _Count, _Secret, _Published, _Choice, _Route, _Addressed, _Gate, _Access)
 
 
 def barclamp(source: Source, folder: Path, schema: dict[str, Any]) -> tuple[Barclamp | None, list[Fault]]:
@@ -185,6 +193,8 @@ def _named_roles(raw: _Manifest) -> Iterator[tuple[str, DataPath]]:
             yield value.fact_of, ("publishes", name, "fact_of")
     for index, route in enumerate(raw.routes):
         yield route.role, ("routes", index, "role")
+    for index, addressed in enumerate(raw.addresses):
+        yield addressed.role, ("addresses", index, "role")
     if raw.gate:
         yield raw.gate.role, ("gate", "role")
 
@@ -207,6 +217,7 @@ def _built(raw: _Manifest, folder: Path, schema: dict[str, Any]) -> Barclamp:
             for path, choices in raw.choices.items()
         },
         routes=tuple(Route(one.role, one.attribute) for one in raw.routes),
+        addresses=tuple(Addressed(one.role, one.attribute) for one in raw.addresses),
         gate=Gate(raw.gate.role, folder / GATE_FILE, digest.of_file(folder / GATE_FILE)) if raw.gate else None,
         access=tuple(Access(one.title, one.url, one.user, one.secret, one.kind) for one in raw.access),
     )
@@ -229,6 +240,7 @@ def _role(name: str, raw: _Role, folder: Path) -> Role:
         units=tuple(raw.units),
         ports=tuple(raw.ports),
         sees_nodes=raw.sees_nodes,
+        sees_networks=raw.sees_networks,
     )
 
 

@@ -108,6 +108,7 @@ class Role:
     units: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
     sees_nodes: bool = False
+    sees_networks: bool = False
 
     def reads_published(self, name: str) -> bool:
         """Whether the role reads that value ("keystone.url") of another barclamp."""
@@ -131,6 +132,14 @@ class Gate:
 @dataclass(frozen=True)
 class Route:
     """A network that is behind the first node of ``role``: ``attribute`` is the path of the one that holds it."""
+
+    role: str
+    attribute: str
+
+
+@dataclass(frozen=True)
+class Addressed:
+    """Each node of ``role`` has an address in each network that is a key of the object at ``attribute`` (a path)."""
 
     role: str
     attribute: str
@@ -171,6 +180,7 @@ class Barclamp:
     publishes: Mapping[str, Published] = field(default_factory=dict)
     choices: Mapping[str, tuple[Choice, ...]] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
+    addresses: tuple[Addressed, ...] = ()
     gate: Gate | None = None
     access: tuple[Access, ...] = ()
 

@@ -16,7 +16,8 @@ from crowbar.catalog.source import Source
 from crowbar.catalog.words import nearest
 from crowbar.errors import Fault
 
-_TOPS = "secrets|published|attributes|roles|all_nodes"
+_TOPS = "secrets|published|attributes|roles|all_nodes|networks"
+_FLAGS = {"all_nodes": "sees_nodes", "networks": "sees_networks"}  # what a role sees only if its manifest says so
 _USE = re.compile(rf"""\bcrowbar\.(?P<top>{_TOPS})\b(?P<rest>(?:\.\w+(?!\w*\()|\[\s*["'][^"'\]]+["']\s*\])*)""")
 _MEMBER = re.compile(r"""["'](?P<name>[\w-]+)["'] +(?:not +)?in +crowbar\.published\b""")
 _STEP = re.compile(r"""\.(\w+)|\[\s*["']([^"'\]]+)["']\s*\]""")
@@ -105,9 +106,9 @@ def _place(file: Path, text: str, position: int) -> str:
 
 
 def _wrong(barclamp: Barclamp, use: Use) -> Fault | None:
-    if use.top == "all_nodes":
-        if use.role and not use.role.sees_nodes:
-            return Fault(use.place, f"{use.role.name} uses crowbar.all_nodes, but does not say `sees_nodes: true`")
+    if flag := _FLAGS.get(use.top):
+        if use.role and not getattr(use.role, flag):
+            return Fault(use.place, f"{use.role.name} uses crowbar.{use.top}, but does not say `{flag}: true`")
         return None
     if not use.names:
         return None

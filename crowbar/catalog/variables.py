@@ -16,7 +16,8 @@ from crowbar.catalog.templates import render
 from crowbar.errors import Fault, InputError
 
 _FACTS = ("cpus", "memory_mib", "capabilities", "virtualization")  # what does not change while a node just runs
-_DEPTHS = {"attributes": 9, "node": 9, "published": 2, "roles": 1, "secrets": 1, "facts": 1}  # of an input's name
+# Of an input's name.
+_DEPTHS = {"attributes": 9, "node": 9, "published": 2, "roles": 1, "secrets": 1, "facts": 1, "networks": 2}
 
 PublishedValues = Mapping[str, Mapping[str, Any]]
 
@@ -34,7 +35,8 @@ class Deployed:
     """All that is wanted: nodes by name, and the proposal of each barclamp by the barclamp's name.
 
     ``versions`` has the version of each secret by its SecretRef's text (1 if it is not there), ``facts`` the
-    values that roles published at run time: references with digests.
+    values that roles published at run time: references with digests. ``networks`` is what the networks are, by name:
+    `subnet`, `prefix` (its length), `gateway`, `vlan`, `mtu`.
     """
 
     nodes: Mapping[str, NodeView]
@@ -42,6 +44,7 @@ class Deployed:
     domain: str = "crowbar.internal"
     versions: Mapping[str, int] = field(default_factory=dict)
     facts: Collection[FactRef] = ()
+    networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def secret(self, owner: str, name: str) -> SecretRef:
         """The reference to a barclamp's secret, in its present version."""
@@ -119,7 +122,7 @@ def variables(
     """
     clamp, view = catalog.get(barclamp), wanted.nodes[node]
     before = clamp.upstream(role)
-    result = {
+    result: dict[str, Any] = {
         "barclamp": clamp.name,
         "role": role,
         "domain": wanted.domain,
@@ -135,7 +138,11 @@ def variables(
         # Only of roles that come before: seeing its own would make a role differ from itself after each run.
         "facts": {ref.name: ref for ref in wanted.facts if ref.owner == clamp.name and ref.role in before},
     }
-    return {**result, "all_nodes": wanted.all_nodes} if clamp.roles[role].sees_nodes else result
+    if clamp.roles[role].sees_nodes:
+        result["all_nodes"] = wanted.all_nodes
+    if clamp.roles[role].sees_networks:
+        result["networks"] = {name: wanted.networks[name] for name in view.addresses if name in wanted.networks}
+    return result
 
 
 def inputs(variables: Mapping[str, Any], role: Role, catalog: Catalog) -> dict[str, str]:

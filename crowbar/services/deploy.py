@@ -22,6 +22,7 @@ from crowbar.errors import Fault, InputError
 from crowbar.services.cards import keep_journals
 from crowbar.services.context import Context
 from crowbar.services.jobs import job_maker
+from crowbar.services.layout import lay_out, settle
 from crowbar.services.lock import deployment_lock
 from crowbar.services.wanted import choices_made, deployed, merged
 from crowbar.store.model import RUNNING_STATES, Deployment, Health, NodeKind, Proposal, StepKind
@@ -180,6 +181,7 @@ def deploy(
                 Proposal(proposal.barclamp, proposal.name, proposal.attributes, proposal.elements)
             )
         _ensure_secrets(context, wanted)
+        settle(context.store.networks, lay_out(context.store.networks, context.catalog, wanted))
         steps = _plan(context, wanted, selection, force=force, left_out=left_out)
         applier = applier or AnsibleApplier()
         run = Run(

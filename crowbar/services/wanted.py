@@ -11,6 +11,7 @@ from crowbar.catalog.model import Catalog, FactRef, NodeView, WantedProposal
 from crowbar.catalog.variables import Deployed
 from crowbar.errors import Fault, InputError
 from crowbar.services.context import Context
+from crowbar.services.layout import lay_out, seen
 from crowbar.store.model import Node
 
 DOMAIN = "crowbar.internal"
@@ -60,8 +61,11 @@ def deployed(context: Context, proposals: Mapping[str, WantedProposal], *, with_
     A plan takes the facts that roles publish at run time into account by itself; ``with_facts`` is for the moment
     when a step is handed to its node.
     """
+    layout = lay_out(context.store.networks, context.catalog, proposals)
+    nodes = [replace(one, addresses=layout.addresses(one.name, one.addresses)) for one in context.store.nodes.list()]
     return Deployed(
-        nodes={node.name: node_view(node) for node in context.store.nodes.list()},
+        nodes={node.name: node_view(node) for node in nodes},
+        networks=seen(context.store.networks) if any(context.catalog.get(one).addresses for one in proposals) else {},
         proposals=proposals,
         domain=DOMAIN,
         versions={str(ref): ref.version for ref in context.store.secrets.refs()},

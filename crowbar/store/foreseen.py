@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from crowbar.store.applied import AppliedList, AppliedRoles
 from crowbar.store.database import Database
+from crowbar.store.machine_model import Network
 from crowbar.store.model import Node
+from crowbar.store.networks import NetworkList, Networks
 from crowbar.store.nodes import NodeList, Nodes
 
 
@@ -38,3 +40,20 @@ class ForeseenApplied(AppliedRoles):
     def list(self) -> AppliedList:
         """All of them, by key."""
         return [one for one in super().list() if one.node not in self._new]
+
+
+class ForeseenNetworks(Networks):
+    """The networks with others, which are new or in place of those of their names."""
+
+    def __init__(self, database: Database, extra: Sequence[Network]) -> None:
+        super().__init__(database)
+        self._extra = {network.name: network for network in extra}
+
+    def list(self) -> NetworkList:
+        """All networks, by name."""
+        both = {network.name: network for network in super().list()} | self._extra
+        return [both[name] for name in sorted(both)]
+
+    def get(self, name: str) -> Network | None:
+        """The network of that name, or None."""
+        return self._extra.get(name) or super().get(name)

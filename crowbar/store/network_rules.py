@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network
 from itertools import combinations
 
@@ -70,6 +70,16 @@ def positions(network: Network, use: str) -> range:
     base = int(IPv4Network(network.subnet).network_address)
     first, last = (int(IPv4Address(text)) - base for text in network.ranges[use])
     return range(first, last + 1)
+
+
+def free_positions(span: range, taken: Collection[int]) -> Iterator[int]:
+    """The positions of the span that nobody has, in the order in which they are given.
+
+    First those after the last one that is taken, so that an address that was just freed rests; then the gaps.
+    """
+    after = max((position for position in taken if position in span), default=span.start - 1) + 1
+    yield from range(after, span.stop)
+    yield from (position for position in range(span.start, after) if position not in taken)
 
 
 def address_at(network: Network, position: int) -> str:

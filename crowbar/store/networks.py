@@ -14,7 +14,7 @@ from crowbar.store import tables as t
 from crowbar.store.database import Database, upsert
 from crowbar.store.machine_model import HostEntry, Network
 from crowbar.store.machine_tables import allocations, networks
-from crowbar.store.network_rules import HOST, address_at, conflicts, faults_of, positions
+from crowbar.store.network_rules import HOST, address_at, conflicts, faults_of, free_positions, positions
 
 NetworkList = list[Network]  # inside the class, `list` is its method
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
@@ -138,10 +138,7 @@ def _locked(connection: Connection, name: str) -> Network:
 
 
 def _free(connection: Connection, network: Network) -> int:
-    """A position of the range `host` that nobody has: after the last one, so that an address that was just freed rests.
-
-    Only when the end is reached, the first gap.
-    """
+    """The next position of the range `host`, as `free_positions` has them; mostly by a look at the last one alone."""
     span = positions(network, HOST)
     if not span:
         fault = Fault(f"network {network.name} ranges", f"has no range {HOST!r}")
@@ -154,8 +151,8 @@ def _free(connection: Connection, network: Network) -> int:
     if last + 1 < span.stop:
         return int(last) + 1
     taken = set(connection.scalars(select(c.position).where(*inside)))
-    if len(taken) < len(span):
-        return next(position for position in span if position not in taken)
+    for position in free_positions(span, taken):
+        return position
     first, end = network.ranges[HOST]
     raise EnvironmentFault(
         f"The range {HOST!r} of network {network.name} ({first}-{end}) is exhausted: all {len(span)} are taken.",

@@ -16,9 +16,10 @@ from crowbar.store.boots import Boots
 from crowbar.store.database import Database, insert_if_missing
 from crowbar.store.deployments import Deployments
 from crowbar.store.events import Events
-from crowbar.store.foreseen import ForeseenApplied, ForeseenNodes
+from crowbar.store.foreseen import ForeseenApplied, ForeseenNetworks, ForeseenNodes
 from crowbar.store.hardware import HardwareRevisions
 from crowbar.store.machine_events import MachineEvents
+from crowbar.store.machine_model import Network
 from crowbar.store.machines import Machines
 from crowbar.store.model import Node
 from crowbar.store.networks import Networks
@@ -50,13 +51,17 @@ class Store:
         self.boots = Boots(database)
         self.orders = Orders(database)
         self.machine_events = MachineEvents(database)
-        self.networks = Networks(database)
+        self.networks: Networks = Networks(database)
 
-    def foreseeing(self, nodes: Sequence[Node]) -> Store:
-        """The store as it will be with these nodes, installed and with nothing applied; not to be closed."""
+    def foreseeing(self, nodes: Sequence[Node], networks: Sequence[Network] = ()) -> Store:
+        """The store as it will be with these nodes, installed and with nothing applied, and these networks.
+
+        Not to be closed.
+        """
         other = Store(self._database, self._vault)
         other.nodes = ForeseenNodes(self._database, nodes)
         other.applied = ForeseenApplied(self._database, nodes)
+        other.networks = ForeseenNetworks(self._database, networks)
         return other
 
     def close(self) -> None:

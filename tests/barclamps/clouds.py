@@ -11,6 +11,7 @@ from crowbar.catalog.model import Barclamp, Catalog, FactRef, NodeView, SecretRe
 from crowbar.catalog.variables import Deployed, published, reveal, variables
 
 NETWORKS = ("admin", "public", "storage", "tenant")
+NETWORK = {"subnet": "10.0.0.0/24", "prefix": 24, "gateway": "", "vlan": 0, "mtu": 1500}
 FACTS = {"cpus": 2, "memory_mib": 8192, "capabilities": [], "virtualization": "systemd-nspawn"}
 
 
@@ -46,7 +47,7 @@ def _cloud(catalog: Catalog, barclamp: Barclamp, case: Case) -> Deployed:
         for value in one.publishes.values()
         if value.fact_of
     ]
-    return Deployed(nodes, proposals, facts=facts)
+    return Deployed(nodes, proposals, facts=facts, networks=dict.fromkeys(NETWORKS, NETWORK))
 
 
 def _needed(catalog: Catalog, *names: str) -> list[Barclamp]:

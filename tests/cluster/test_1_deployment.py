@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
@@ -44,6 +45,22 @@ def test_every_machine_is_ready_and_every_role_on_it(cluster: Cluster) -> None:
     assert {node.name: (node.state, node.health) for node in nodes} == dict.fromkeys(
         ["controller", "node1", "node2"], (NodeState.READY, Health.OK)
     )
+
+
+def test_each_network_is_on_the_card_that_its_conduit_means(cluster: Cluster) -> None:
+    with cluster.context() as context:
+        nodes = {node.name: node.addresses for node in context.store.nodes.list()}
+    for name, addresses in nodes.items():
+        listed = json.loads(cluster.on(name, "ip", "-json", "-4", "address", "show"))
+        device = {address["local"]: one["ifname"] for one in listed for address in one["addr_info"]}
+        assert {network: device[address] for network, address in addresses.items()} == {
+            "admin": "eth0",
+            "tenant": "eth1",
+            "storage": "eth1",
+        }
+    # Instances' traffic goes there: in userspace by an interface of the tunnels' own.
+    [tunnels] = json.loads(cluster.on("node1", "ip", "-json", "-details", "link", "show", "tun0"))
+    assert tunnels["link"] == "eth1"
 
 
 def test_no_unit_failed_on_any_node(cluster: Cluster) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -10,7 +11,14 @@ from tests.cluster.conftest import Cluster, ran
 from tests.cluster.objects import Objects
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(3000)]
-NEW = {"name": "node3", "virtual": {"kind": "container"}, "group": "compute", "rack_position": "R2-U03"}
+NEW = {
+    "name": "node3",
+    "virtual": {"kind": "container", "nics": 2},
+    "group": "compute",
+    "rack_position": "R2-U03",
+}
+# The addresses of a node's cards, and what networkd is told of them.
+LAID_OUT = "ip -4 -oneline address show | grep -o 'eth[0-9] .*/24'; cat /etc/systemd/network/05-crowbar-*"
 
 
 def checked(cluster: Cluster, *checks: str) -> None:
@@ -62,7 +70,7 @@ def test_a_compute_is_removed_and_forgotten_everywhere(cluster: Cluster) -> None
     assert {key for key, step in steps.items() if step["kind"] == "remove"} == {
         f"{role}@node3"
         for role in (
-            *("system/system-node", "ntp/ntp-client", "dns/dns-client"),
+            *("system/system-node", "network/network", "ntp/ntp-client", "dns/dns-client"),
             *("nova/nova-compute", "quantum/quantum-network", "swift/swift-storage", "cinder/cinder-volume"),
         )
     }
@@ -97,6 +105,27 @@ def test_what_the_plan_says_of_files_and_services_is_what_then_happens(cluster: 
 def started(cluster: Cluster, unit: str) -> str:
     """When the unit on node1 last began to run."""
     return cluster.on("node1", "systemctl", "show", "--property=ActiveEnterTimestampMonotonic", "--value", unit)
+
+
+def test_a_node_that_a_change_would_cut_off_puts_back_what_it_had(cluster: Cluster) -> None:
+    attributes = cluster.proposal("network")["attributes"]
+    conduits = attributes["conduits"]
+    before = cluster.on("node1", "sh", "-c", LAID_OUT)
+    assert "10.126.1." in before
+    # The admin network on the card at whose other end the admin node is not.
+    attributes |= {"conduits": {"intf0": conduits["intf1"], "intf1": conduits["intf0"]}, "patience": 5}
+    try:
+        steps = cluster.deploy("--only", "node1", "--no-verify", status=1)
+    finally:
+        attributes |= {"conduits": conduits, "patience": 45}
+    assert {key for key, step in steps.items() if step["status"] == "failed"} == {"network/network@node1"}
+    said = cluster.json("explain")["cards"][0]
+    assert "does not answer any more" in json.dumps(said) and "put back what it had" in json.dumps(said)
+    assert cluster.on("node1", "sh", "-c", LAID_OUT) == before
+    steps = cluster.deploy("--no-verify")
+    assert steps["network/network@node1"]["status"] == "succeeded"
+    assert not steps["network/network@node1"]["changed"]
+    checked(cluster, "computes")
 
 
 def test_a_node_is_reinstalled_in_place(cluster: Cluster) -> None:

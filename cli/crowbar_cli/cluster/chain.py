@@ -55,13 +55,10 @@ def bring(
 
 
 def _networks(context: Context, cluster: Cluster) -> None:
-    from dataclasses import asdict
+    from crowbar_cli.cluster.expected import networks_of
 
-    from crowbar.store.machine_model import Network
-
-    for one in cluster.networks:
-        network = Network(**asdict(one))
-        if context.store.networks.get(one.name) != network:
+    for network in networks_of(cluster):
+        if context.store.networks.get(network.name) != network:
             context.store.networks.save(network)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from crowbar.store.model import Node, NodeKind
@@ -10,8 +11,10 @@ from crowbar.store.model import Node, NodeKind
 if TYPE_CHECKING:
     from crowbar.catalog.cluster import Cluster, FileMachine
     from crowbar.services.context import Context
+    from crowbar.store.machine_model import Network
 
-_EXAMPLE_ADDRESS = "192.0.2.1"  # a machine gets its own when it is installed
+ADMIN = "admin"
+_EXAMPLE_NETWORK, _EXAMPLE_ADDRESS, _EXAMPLE_LAST = "192.0.2.0/24", "192.0.2.1", "192.0.2.254"  # RFC 5737's
 _NETWORKS = ("admin", "public", "storage", "tenant")
 
 
@@ -24,6 +27,23 @@ def expected(context: Context, cluster: Cluster) -> tuple[list[Node], tuple[str,
     nodes = [_node(context, name, listed.get(name)) for name in missing]
     note = f"{', '.join(missing)}: not installed yet; what they can do is estimated, and their addresses are examples."
     return nodes, (note,) if missing else ()
+
+
+def expected_networks(context: Context, cluster: Cluster) -> list[Network]:
+    """The networks that the file makes or changes; and where a rack is to be made, an example of the one it brings."""
+    from crowbar.store.machine_model import Network
+
+    found = networks_of(cluster)
+    if cluster.has_machines and ADMIN not in {one.name for one in (*found, *context.store.networks.list())}:
+        found.append(Network(ADMIN, _EXAMPLE_NETWORK, ranges={"host": (_EXAMPLE_ADDRESS, _EXAMPLE_LAST)}))
+    return found
+
+
+def networks_of(cluster: Cluster) -> list[Network]:
+    """The file's networks, as the store has them."""
+    from crowbar.store.machine_model import Network
+
+    return [Network(**asdict(one)) for one in cluster.networks]
 
 
 def ways(context: Context, cluster: Cluster) -> list[dict[str, str]]:

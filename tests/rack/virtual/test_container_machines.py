@@ -235,7 +235,7 @@ def test_without_a_link_it_is_not_heard_and_a_hanging_one_stands_still(site: Sit
     virtual.set_fault(site.folder, SECOND, Fault(FaultKind.NODE_HANG))
     time.sleep(1)  # what was on its way
     heard = len(site.admin.told)
-    time.sleep(5)  # it asks for its orders several times a second, where nothing holds the answer
+    time.sleep(5)  # in which it would ask for its orders again
     assert len(site.admin.told) == heard
     virtual.set_fault(site.folder, SECOND, Fault())
     wait_for(lambda: len(site.admin.told) > heard, SLOW)

@@ -51,6 +51,11 @@ def text(entry: Mapping[str, Any], before: Seen) -> str:
     return _unified(path, before.content, after, new=before.kind != "file")
 
 
+def unified(path: str, before: str | None, after: str | None) -> str:
+    """What becomes different in a text; None where there is no such file."""
+    return _unified(path, (before or "").encode(), (after or "").encode(), new=before is None)
+
+
 def _unified(path: str, before: bytes, after: bytes, *, new: bool = False) -> str:
     if max(len(before), len(after)) > _MOST_BYTES or b"\0" in before + after:
         return f"{path}: {len(before)} bytes become {len(after)}\n"
