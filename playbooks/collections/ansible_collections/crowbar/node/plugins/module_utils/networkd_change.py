@@ -40,6 +40,9 @@ def begin(before: Mapping[str, str]) -> None:
 
 def make(before: Mapping[str, str], wanted: Mapping[str, str]) -> None:
     """Write the files, and have networkd follow them. Raises SystemdError."""
+    if before == wanted:  # it does not do what they say, or somebody changed something behind its back
+        systemd.call("restart", "systemd-networkd.service")
+        return
     after = networkd.made_by(wanted)
     for device, text in networkd.made_by(before).items():
         if after.get(device) != text:  # networkd makes devices, and neither changes nor removes them
@@ -49,11 +52,6 @@ def make(before: Mapping[str, str], wanted: Mapping[str, str]) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, text in wanted.items():
         atomic.write(FOLDER / name, text.encode())
-    follow()
-
-
-def follow() -> None:
-    """Have networkd read its files again. Raises SystemdError."""
     done = process.run(["networkctl", "reload"], timeout=30)
     if done.status:
         raise systemd.SystemdError(f"networkctl reload: {done.output}")

@@ -91,6 +91,10 @@ devices:
   description: Of each network, the device that has the node's address in it.
   type: dict
   returned: always
+paths:
+  description: The files that changed.
+  type: list
+  returned: changed
 """
 
 import time
@@ -118,6 +122,7 @@ _NETWORK = {
     "bridge": {"type": "bool", "default": False},
     "metric": {"type": "int", "default": 10},
 }
+_NO_BOND = "none"  # a mode
 _EVERY = 0.5  # seconds
 _LOST = "{what}\nSo the node has put back what it had{worse}."
 
@@ -133,10 +138,13 @@ def made(params: Mapping[str, Any]) -> tuple[list[networkd.Conduit], list[networ
     order = conduits.bus_order(params["interface_map"], cards.product())
     there = conduits.in_order(cards.cards(), order) if named else []
     found = conduits.resolve({name: one["interfaces"] for name, one in named.items()}, there)
-    return [
-        networkd.Conduit(name, tuple(found[name]), networkd.Bond(**one["bond"]) if one.get("bond") else None)
-        for name, one in named.items()
-    ], nets
+    return [networkd.Conduit(name, tuple(found[name]), _bond(one)) for name, one in named.items()], nets
+
+
+def _bond(conduit: Mapping[str, Any]) -> networkd.Bond | None:
+    """How its cards are one; None if they are not."""
+    bond = conduit.get("bond", {})
+    return networkd.Bond(**bond) if bond.get("mode", _NO_BOND) != _NO_BOND else None
 
 
 def cut_off(used: Sequence[networkd.Conduit], nets: Sequence[networkd.Net], peers: Sequence[reach.Peer]) -> list[str]:
@@ -154,13 +162,12 @@ def cut_off(used: Sequence[networkd.Conduit], nets: Sequence[networkd.Net], peer
     ]
 
 
-def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[dict[str, str]]:
-    """What becomes different, as text for people."""
+def differences(before: Mapping[str, str], after: Mapping[str, str], *, shown: bool) -> dict[str, Any]:
+    """What becomes different: the files' paths, and where it is to be shown, texts for people."""
     names = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-    return [
-        {"prepared": differ.unified(str(networkd_change.FOLDER / name), before.get(name), after.get(name))}
-        for name in names
-    ]
+    paths = {name: str(networkd_change.FOLDER / name) for name in names}
+    texts = [{"prepared": differ.unified(path, before.get(name), after.get(name))} for name, path in paths.items()]
+    return {"paths": list(paths.values()), **({"diff": texts} if shown else {})}
 
 
 def change(
@@ -195,7 +202,11 @@ def wait(places: Sequence[tuple[str, str, int]], probes: Sequence[str], patience
     while True:
         wrong = reach.lacking(places, reach.places())
         if not wrong:
-            wrong = [f"{one} does not answer any more" for one in probes if not reach.answers(one)]
+            wrong = [
+                f"{one}, which reached this node before, does not answer any more"
+                for one in probes
+                if not reach.answers(one)
+            ]
         if not wrong or time.monotonic() > until:
             return "\n".join(wrong)
         time.sleep(_EVERY)
@@ -230,7 +241,8 @@ def main() -> None:
         probes = module.params["probes"] or [peer.address for peer in peers] or reach.gateways()
         if wrong := change(before, wanted, places, list(dict.fromkeys(probes)), module.params["patience"]):
             module.fail_json(msg=wrong, devices=devices)
-    module.exit_json(changed=True, devices=devices, diff=differences(before, wanted))
+    shown = module.check_mode and module._diff  # noqa: SLF001 (AnsibleModule has no public name for --diff)
+    module.exit_json(changed=True, devices=devices, **differences(before, wanted, shown=shown))
 
 
 if __name__ == "__main__":
