@@ -71,3 +71,55 @@ def test_a_disk_is_full(cluster: Cluster) -> None:
     finally:
         cluster.on("node1", "rm", "-f", "/full")
     mended(cluster)
+
+
+def test_the_mirror_is_gone(cluster: Cluster) -> None:
+    """Of one node, which lacks a package: what nobody listens at stands for its mirror."""
+    gone = "/etc/apt/apt.conf.d/99-gone"
+    nobody = 'Acquire { http::Proxy "http://127.0.0.9:9"; https::Proxy "http://127.0.0.9:9"; Retries "0"; };'
+    cluster.on("node1", "apt-get", "--quiet=2", "purge", "iputils-ping")
+    cluster.on("node1", "sh", "-c", f"echo '{nobody}' > {gone}; apt-get clean")
+    try:
+        cluster.deploy("--no-verify", "--reapply", status=1)
+        cards = {card["node"]: card for card in cluster.json("explain")["cards"]}
+        assert set(cards) == {"node1"}
+        assert cards["node1"]["rule"] == "mirror-unreachable"
+        now = states(cluster)
+        assert (now["controller"], now["node2"]) == ("ready ok", "ready ok")
+    finally:
+        cluster.on("node1", "rm", "-f", gone)
+    mended(cluster)
+    assert cluster.on("node1", "ping", "-c", "1", "127.0.0.1")
+
+
+def test_names_do_not_resolve_any_more(cluster: Cluster) -> None:
+    """The server is down, and a node asks one that there is not: the deployment itself puts both right."""
+    cluster.on("controller", "systemctl", "stop", "crowbar-dns.service")
+    cluster.on("node1", "sh", "-c", "echo nameserver 127.0.0.9 > /etc/resolv.conf")
+    lost = cluster.on("node1", "sh", "-c", "timeout 20 getent -s dns ahostsv4 node2.crowbar.internal || echo lost")
+    assert lost.strip() == "lost"
+    steps = cluster.deploy("--no-verify", "--reapply")
+    assert {step["status"] for step in steps.values()} == {"succeeded"}
+    assert steps["dns/dns-server@controller"]["changed"] and steps["dns/dns-client@node1"]["changed"]
+    assert cluster.on("node1", "getent", "-s", "dns", "ahostsv4", "node2.crowbar.internal")
+    checked(cluster, "computes", "object")
+
+
+def test_a_bmc_lies_while_its_node_is_to_be_reinstalled(cluster: Cluster) -> None:
+    """It says that it does what it is told, and nothing happens. It takes the ten minutes that servers may boot."""
+    cluster.deploy("--no-verify")
+    cluster.run("machines", "reinstall", "node2", "--yes")
+    cluster.run("rack", "fault", "node2", "bmc-lies")
+    cluster.proposal("system")["attributes"] = {"journal": {"max_mib": 310}}  # something to do for the others
+    try:
+        with cluster.start("deploy", str(cluster.file), "--no-verify") as process:
+            assert process.stdout is not None
+            said = process.stdout.read()
+        assert process.returncode != 0
+        assert "node2 is left out: it is" in said
+        now = states(cluster)
+        assert (now["controller"], now["node1"]) == ("ready ok", "ready ok")
+        assert now["node2"].endswith(" problem")
+    finally:
+        cluster.run("rack", "fault", "node2", "none")
+    mended(cluster)
