@@ -5,11 +5,13 @@ Twenty killed engines are in test_1_deployment. These take a quarter of an hour:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 
 from tests.cluster.conftest import Cluster
+from tests.cluster.objects import Objects
 from tests.cluster.test_2_day_two import checked
 
 pytestmark = [pytest.mark.cloud, pytest.mark.long, pytest.mark.timeout(3000)]
@@ -123,3 +125,21 @@ def test_a_bmc_lies_while_its_node_is_to_be_reinstalled(cluster: Cluster) -> Non
     finally:
         cluster.run("rack", "fault", "node2", "none")
     mended(cluster)
+
+
+def test_the_nodes_with_all_copies_of_objects_are_not_taken_out_at_once(cluster: Cluster) -> None:
+    objects = Objects(cluster)
+    digests = objects.put()
+    elements = cluster.proposal("swift")["deployment"]["elements"]
+    before = elements["swift-storage"]
+    elements["swift-storage"] = ["controller"]
+    try:
+        cluster.deploy("--no-verify", status=1)
+        [card] = [card for card in cluster.json("explain")["cards"] if "swift-ring-compute" in card["step"]]
+        assert "have all their copies on node1 and node2" in json.dumps(card)
+        assert objects.get() == digests
+    finally:
+        elements["swift-storage"] = before
+    mended(cluster)
+    assert objects.get() == digests
+    objects.delete()

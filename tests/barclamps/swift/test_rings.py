@@ -30,6 +30,14 @@ class Builder:
         self.devs: list[dict[str, Any] | None] = []
         self.devs_changed = False
         self.version = 0
+        self.copies: list[list[int]] = []  # of each partition, the devices
+
+    @property
+    def parts(self) -> int:
+        return len(self.copies)
+
+    def get_part_devices(self, part: int) -> list[dict[str, Any]]:
+        return [device for number in self.copies[part] if (device := self.devs[number])]
 
     def add_dev(self, device: dict[str, Any]) -> None:
         self.devs.append({**device, "id": len(self.devs), "parts": 0})
@@ -89,6 +97,29 @@ def test_a_node_that_leaves_takes_only_its_devices(rings: ModuleType) -> None:
     rings.apply_devices(builder, rings.wanted_devices(params("a", "b"), 6200, {}))
     rings.apply_devices(builder, rings.wanted_devices(params("a"), 6200, {"a": 1}))
     assert [device and device["meta"] for device in builder.devs] == ["a", None]
+
+
+@pytest.mark.parametrize(
+    ("stay", "lost"),
+    [("abc", ""), ("ab", ""), ("ac", ""), ("bc", ""), ("a", "1 of 3"), ("b", "1 of 3"), ("d", "3 of 3")],
+)
+def test_devices_with_the_only_copies_of_partitions_stay(rings: ModuleType, stay: str, lost: str) -> None:
+    builder = Builder()
+    rings.apply_devices(builder, rings.wanted_devices(params("a", "b", "c"), 6200, {}))
+    builder.copies = [[0, 1], [1, 2], [2, 0]]
+    wanted = rings.wanted_devices(params(*stay), 6200, {})
+    if not lost:
+        rings.refuse_loss(builder, wanted)
+        return
+    with pytest.raises(ValueError, match=f"{lost} partitions have all their copies on "):
+        rings.refuse_loss(builder, wanted)
+    assert all(builder.devs), "nothing was taken out"
+
+
+def test_a_ring_that_holds_nothing_yet_may_lose_any_device(rings: ModuleType) -> None:
+    builder = Builder()
+    rings.apply_devices(builder, rings.wanted_devices(params("a"), 6200, {}))
+    rings.refuse_loss(builder, rings.wanted_devices(params("b"), 6200, {}))
 
 
 @pytest.mark.parametrize(("weight", "parts", "waits"), [(100, 10, False), (0, 0, False), (100, 0, True), (0, 10, True)])

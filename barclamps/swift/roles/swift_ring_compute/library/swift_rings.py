@@ -15,6 +15,7 @@ module: swift_rings
 short_description: Build the rings of a Swift cluster
 description:
   - Makes or changes account, container, and object rings so that they hold exactly the wanted devices.
+  - Devices that have the only copies of partitions are not taken out, and the module fails before it changes anything.
   - A device is known by its node and name. Rings whose devices and settings are as wanted are left alone, to the byte.
 options:
   directory: {description: Folder of the builder and ring files, type: path, default: /etc/swift}
@@ -79,6 +80,23 @@ def wanted_devices(params: Mapping[str, Any], port: int, current: Mapping[str, i
                 "meta": name,
             }
     return devices
+
+
+def refuse_loss(builder: Any, wanted: Iterable[tuple[str, str]]) -> None:
+    """Raise ValueError if partitions have all their copies on devices that are to leave: nobody could copy them."""
+    kept = set(wanted)
+    leaving = {dev["id"]: dev["meta"] for dev in builder.devs if dev and (dev["meta"], dev["device"]) not in kept}
+    if not leaving:
+        return
+    copies = ([dev["id"] for dev in builder.get_part_devices(part)] for part in range(builder.parts))
+    lost = [on for on in copies if on and leaving.keys() >= set(on)]
+    if lost:
+        nodes = sorted({leaving[number] for on in lost for number in on})
+        raise ValueError(
+            f"{len(lost)} of {builder.parts} partitions have all their copies on {' and '.join(nodes)}, and would be "
+            f"lost. Next: leave {nodes[0]} in the role with the weight 0 (weights), deploy, and take it out when the "
+            "others have its copies (swift-recon --replication)."
+        )
 
 
 def apply_devices(builder: Any, wanted: Mapping[tuple[str, str], Device]) -> bool:
@@ -150,6 +168,7 @@ def build(name: str, port: int, params: Mapping[str, Any], *, keep: bool) -> tup
     ring, builder_file = (Path(params["directory"], f"{name}.{kind}") for kind in ("ring.gz", "builder"))
     builder = open_builder(builder_file, params)
     wanted = wanted_devices(params, port, {dev["meta"]: dev["zone"] for dev in builder.devs if dev})
+    refuse_loss(builder, wanted)
     altered = apply_devices(builder, wanted)
     altered |= apply_settings(builder, params, wanted.values())
     moved = 0
