@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from crowbar.api import agents, boots
 from crowbar.api.desk import Desk
+from crowbar.api.measured import Measured
 from crowbar.errors import CrowbarError
 
 # Answers are made of short questions to the database, and parsing: more threads only wait for each other, and hold up
@@ -41,6 +42,7 @@ def make_app(desk: Desk) -> FastAPI:
 
     # Machines need no schema pages, and who is in the admin network shall not learn more than it must.
     app = FastAPI(title="Crowbar", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(Measured, traffic=desk.traffic)
     app.include_router(agents.routes(desk))
     app.include_router(boots.routes(desk))
 

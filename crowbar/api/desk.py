@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 
 from crowbar.errors import CrowbarError
 from crowbar.services.discovery.booting import Offer
+from crowbar.services.machines.traffic import Traffic
 from crowbar.store.store import Store
 from crowbar_inventory.rules import Rules
 
@@ -72,7 +73,10 @@ class Bell:
 
 @dataclass
 class Desk:
-    """One admin node's answers. ``discovery`` is the folder with the system, ``images`` the one with disk images."""
+    """One admin node's answers. ``discovery`` is the folder with the system, ``images`` the one with disk images.
+
+    ``traffic`` is told of what is fetched of them.
+    """
 
     store: Store
     offer: Offer
@@ -81,6 +85,7 @@ class Desk:
     images: Path
     patience: float = LONG_POLL
     log: FilteringBoundLogger = field(default_factory=structlog.get_logger)
+    traffic: Traffic = field(default_factory=Traffic)
     bell: Bell = field(init=False)
 
     def __post_init__(self) -> None:

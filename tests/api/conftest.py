@@ -18,6 +18,7 @@ import uvicorn
 from crowbar.api.app import make_app
 from crowbar.api.desk import Desk
 from crowbar.services.discovery.booting import Offer
+from crowbar.services.machines.traffic import Traffic
 from crowbar.store.machine_model import Network
 from crowbar.store.store import Store, open_store
 from crowbar_inventory.rules import Rules, parse_rules
@@ -117,6 +118,7 @@ class Admin:
     store: Store
     url: str
     folder: Path
+    traffic: Traffic
 
     def client(self) -> Client:
         return Client(self.url)
@@ -150,7 +152,7 @@ def admin(tmp_path: Path, migrated: Path, rules: Rules) -> Iterator[Admin]:
     while not server.started:
         time.sleep(0.01)
     try:
-        yield Admin(store, url, tmp_path)
+        yield Admin(store, url, tmp_path, desk.traffic)
     finally:
         server.should_exit = True
         thread.join()

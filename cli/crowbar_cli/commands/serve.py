@@ -65,7 +65,8 @@ def serve(settings: Settings, port: int, proxy_dhcp: bool, prepare: bool, print_
         config = server.dhcp_config(network, place, base_url, mode)
         context.state.disks.mkdir(exist_ok=True)
         desk = Desk(context.store, Offer(base_url, system.digest), rules, system.kernel.parent, context.state.disks)
-        actor = Actor(context.store, DiskImages(context.state.disks), admin_key(context.state.ssh_key))
+        images, key = DiskImages(context.state.disks), admin_key(context.state.ssh_key)
+        actor = Actor(context.store, images, key, traffic=desk.traffic)
         with (
             server.listening(place, port) as listener,
             server.dhcp(context.store, config, context.state.dhcp),

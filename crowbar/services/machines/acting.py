@@ -21,6 +21,7 @@ from crowbar.services.machines.access import AdminKey
 from crowbar.services.machines.control import BmcPatience, Controlled, controlled
 from crowbar.services.machines.images import DiskImages, order_of
 from crowbar.services.machines.pauses import Pauses
+from crowbar.services.machines.traffic import Traffic
 from crowbar.store.columns import now
 from crowbar.store.machine_model import MachineView, OrderKind
 from crowbar.store.model import Health, Node
@@ -42,13 +43,17 @@ _OF_ROUNDS = BmcPatience(answer=10, again=Patience(total=5))
 
 @dataclass(frozen=True)
 class Actor:
-    """Does actions. All it needs is the store, the images, and the key that opens installed machines."""
+    """Does actions. All it needs is the store, the images, and the key that opens installed machines.
+
+    ``traffic`` says whether the network can take another machine that boots or is installed.
+    """
 
     store: Store
     images: DiskImages
     key: AdminKey
     bmc: BmcPatience = _OF_ROUNDS
     pauses: Pauses = field(default_factory=Pauses)
+    traffic: Traffic = field(default_factory=Traffic)
 
     def do(self, view: MachineView, action: Action) -> bool:
         """Do it, and tell whether it was done: what was not is for a later round.
@@ -61,8 +66,8 @@ class Actor:
                 self.store.machines.move(name, action.to, actor=ACTOR, reason=action.reason, expected=view.state)
             case ActionKind.MARK_HEALTH if action.health is not None:
                 self.store.machines.set_health(name, action.health, action.last_error)
-            case ActionKind.DISCOVER:
-                return self._boot(view, BootDevice.PXE)
+            case ActionKind.DISCOVER:  # it takes minutes until it fetches anything: no promise
+                return self.traffic.admits() and self._boot(view, BootDevice.PXE)
             case ActionKind.BOOT_DISK:
                 return self._boot(view, BootDevice.DISK)
             case ActionKind.GIVE_INSPECT:
@@ -70,7 +75,7 @@ class Actor:
             case ActionKind.GIVE_WIPE:
                 self.store.orders.give(name, OrderKind.WIPE, {"disks": [view.machine.install_disk]})
             case ActionKind.GIVE_INSTALL:
-                return self._give_install(view)
+                return self.traffic.admits(promise=True) and self._give_install(view)
             case ActionKind.AWAIT_SSH:
                 self._await_ssh(view, action)
             case ActionKind.FORGET:
