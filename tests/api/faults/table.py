@@ -206,6 +206,15 @@ ROWS: tuple[Row, ...] = (
         target=Target.DISCOVERED,
     ),
     Row(
+        "Its network card has no link",
+        _S.DISCOVERING,
+        _NOTHING_HEARD,
+        _BOOTS,
+        partial(_set, dead=True),  # its firmware gets no address, and asks for no boot script
+        partial(_set, dead=False),
+        target=Target.DISCOVERED,
+    ),
+    Row(
         "It dies before its agent registers",
         _S.DISCOVERING,
         _NOTHING_HEARD,
@@ -378,8 +387,9 @@ _AFTER = """\
 
 The admin node itself may be killed at any moment, and started again: it goes on from what is in its database. A test
 kills it by SIGKILL when a machine has fetched its boot script, has registered, has sent its inventory, wipes its disk,
-writes the image, and boots from its disk. No machine is lost, no state is entered twice, and none has a problem after
-it. Silence counts from when the admin node is back.
+writes the image, and boots from its disk; another, where a machine stays in `hardware-installed`, in `installed` and in
+`reset`. No machine is lost, no state is entered twice, and none has a problem after it. Silence counts from when the
+admin node is back.
 """
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from crowbar.services.machines import wishes
 from crowbar.store.machine_model import MachineView, Network, Target
 from crowbar.store.model import Health, NodeState
 from tests.api.faults.table import KILLED_AT, ROWS, Row, page
@@ -151,6 +152,40 @@ def test_the_admin_node_is_killed_in_each_state(folder: Path, running: Systems) 
         assert set(killed) == set(KILLED_AT)
         assert {name: harm(it, name) for name in it.servers} == {name: [] for name in it.servers}
         assert {view.health for view in views(it).values()} == {Health.OK}
+
+
+def test_the_admin_node_is_killed_where_a_machine_stays(folder: Path, running: Systems) -> None:
+    with rack(folder, map(Server, range(2)), **HURRY) as it:
+        machines = it.store.machines
+        prepared(it, dict.fromkeys(it.servers, Target.INSTALLED), running)
+
+        def at(_server: Server, point: str) -> None:
+            if point == "wipe":  # it shall not be installed any more
+                machines.update("node1", target=Target.DISCOVERED)
+
+        def gets(*states: NodeState) -> None:
+            reached = it.await_that(lambda: views(it)["node1"].state in states, 60)
+            assert reached, "\n".join(f"{one.kind} {one.message}" for one in it.store.machine_events.timeline("node1"))
+
+        it.servers["node1"].at = at
+        it.start()
+        gets(NodeState.HARDWARE_INSTALLED)
+        it.kill()
+        it.servers["node1"].at = lambda _server, _point: None
+        machines.update("node1", target=Target.INSTALLED)
+        it.start()
+        gets(NodeState.INSTALLED)
+        it.kill()
+        assert views(it)["node1"].state is NodeState.INSTALLED
+        it.start()
+        wishes.reset(it.store, ["node1"], reinstall=True)
+        it.kill()
+        assert views(it)["node1"].state is NodeState.RESET
+        it.start()
+        gets(NodeState.HARDWARE_INSTALLING)
+        gets(NodeState.INSTALLED)
+        assert harm(it, "node0") == []
+        assert [e for e in it.store.machine_events.timeline("node1") if e.kind == "health.changed"] == []
 
 
 def test_the_page_is_what_the_table_says() -> None:

@@ -7,8 +7,8 @@ import io
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from typing import Any
 
 import paramiko
@@ -57,14 +57,18 @@ class Systems:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = int(probe.getsockname()[1])  # on other addresses it is as free as on this one
         self._listening: dict[str, socket.socket] = {}
+        self._orders: dict[str, Mapping[str, Any]] = {}  # what was installed last at each address
 
     def boot(self, order: Mapping[str, Any]) -> None:
         """Boot what the order installed."""
         address = order["networks"][0]["address"]
+        self._orders[address] = order
         if address not in self._listening:
             listener = socket.create_server((address, self.port))
             self._listening[address] = listener
-            threading.Thread(target=_serve, args=(listener, order), daemon=True).start()
+            threading.Thread(
+                target=_serve, args=(listener, partial(self._orders.__getitem__, address)), daemon=True
+            ).start()
 
     def stop(self) -> None:
         """End them all."""
@@ -85,11 +89,12 @@ def systems() -> Iterator[Systems]:
         made.stop()
 
 
-def _serve(listener: socket.socket, order: Mapping[str, Any]) -> None:
-    key = paramiko.Ed25519Key.from_private_key(io.StringIO(order["host_key"]["private"]))
+def _serve(listener: socket.socket, installed: Callable[[], Mapping[str, Any]]) -> None:
     with contextlib.suppress(OSError):
         while True:
             connection, _ = listener.accept()
+            order = installed()
+            key = paramiko.Ed25519Key.from_private_key(io.StringIO(order["host_key"]["private"]))
             transport = paramiko.Transport(connection)
             transport.add_server_key(key)
             with contextlib.suppress(paramiko.SSHException, EOFError):
