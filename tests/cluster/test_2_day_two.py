@@ -125,7 +125,7 @@ def test_a_node_that_a_change_would_cut_off_puts_back_what_it_had(cluster: Clust
     steps = cluster.deploy("--no-verify")
     assert steps["network/network@node1"]["status"] == "succeeded"
     assert not steps["network/network@node1"]["changed"]
-    checked(cluster, "computes")
+    checked(cluster, "services")
 
 
 def test_a_node_is_reinstalled_in_place(cluster: Cluster) -> None:
