@@ -16,7 +16,9 @@ def provide(settings: Settings, packages: tuple[str, ...]) -> None:
     from crowbar.provision.disk import DISK_PACKAGES, pack_disk
     from crowbar.provision.image.build import build_image
     from crowbar.provision.image.spec import ImageSpec
+    from crowbar.provision.prune import prune_disks
 
     image = build_image(ImageSpec((*DISK_PACKAGES, *packages)), settings.state.images, note)
     disk = pack_disk(image, settings.state.disks, note)
     os.utime(disk.path)  # the one that was chosen last is what machines get
+    prune_disks(settings.state.disks, note)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 KEPT = 2  # the present one, and the one to return to
 _MANIFEST = "image.json"
+_PACKED = ".raw.zst"
 _PARTIAL = "partial-"  # the builder deletes what is called so
 
 
@@ -53,6 +54,21 @@ def prune(images_dir: Path, standing: Collection[Path], progress: Callable[[str]
             continue
         progress(f"deleted the node image {name[:12]}, which was not used any more")
         deleted.append(name)
+    return deleted
+
+
+def prune_disks(disks_dir: Path, progress: Callable[[str], None]) -> list[str]:
+    """Delete the packed disks but those that were chosen last; their names. ``progress`` is told of each.
+
+    A machine that is just being installed from one that goes has it to its end, as its file is open; one that begins
+    again then gets the last.
+    """
+    packed = {path.name.removesuffix(_PACKED): path.stat().st_mtime for path in disks_dir.glob(f"*{_PACKED}")}
+    deleted = superseded(packed, ())
+    for name in deleted:
+        for suffix in (_PACKED, ".json"):  # without the first nobody looks for the second
+            (disks_dir / f"{name}{suffix}").unlink(missing_ok=True)
+        progress(f"deleted the packed node image {name[:12]}, which was not used any more")
     return deleted
 
 

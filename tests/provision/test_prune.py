@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from crowbar.provision import prune as module
-from crowbar.provision.prune import mark_used, prune, superseded
+from crowbar.provision.prune import mark_used, prune, prune_disks, superseded
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,19 @@ def test_one_that_cannot_be_deleted_is_told_and_is_no_image_any_more(
     assert left(images) == {"partial-a", "partial-b", "partial-c", "d", "e"}
     assert all("cannot be deleted: Input/output error" in line for line in told)
     assert prune(images, (), told.append) == []
+
+
+def test_packed_disks_but_the_two_that_were_chosen_last_are_deleted(tmp_path: Path) -> None:
+    for age, name in enumerate("abcd"):
+        for suffix in (".raw.zst", ".json"):
+            (tmp_path / f"{name}{suffix}").write_text("")
+        os.utime(tmp_path / f"{name}.raw.zst", (age, age))
+    os.utime(tmp_path / "a.raw.zst")  # it was chosen again
+    (tmp_path / ".lock").touch()
+    told: list[str] = []
+    with (tmp_path / "b.raw.zst").open() as fetching:
+        assert prune_disks(tmp_path, told.append) == ["b", "c"]
+        assert fetching.read() == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "a.json", "a.raw.zst", "d.json", "d.raw.zst"]
+    assert len(told) == 2
+    assert prune_disks(tmp_path, told.append) == []
