@@ -70,6 +70,11 @@ def transmit(
     ).run()
 
 
+# What ansible-runner's Processor says of a stream that ends in the middle of it.
+_CUT_OFF = "Unexpected empty line encountered during worker stream"
+WORKER_ENDED = "The node stopped in the middle of it: its power or its network went, or something ended its worker."
+
+
 def process(source: BinaryIO, scratch: str, on_event: Callable[[Mapping[str, Any]], None]) -> tuple[str, str]:
     """Read a worker's answer to its end, calling ``on_event`` with each event.
 
@@ -81,6 +86,8 @@ def process(source: BinaryIO, scratch: str, on_event: Callable[[Mapping[str, Any
     def status(data: Mapping[str, Any], **_: object) -> None:
         nonlocal explanation
         explanation = str(data.get("job_explanation") or explanation)[:2000]
+        if explanation.startswith(_CUT_OFF):
+            explanation = WORKER_ENDED
 
     def event(data: Mapping[str, Any]) -> bool:
         on_event(data)
