@@ -22,6 +22,7 @@ class FakeSystem(quiesce.System):
         self.commands: list[list[str]] = []
         self.policy_seen = False
         self.broken = False
+        self.gone = False  # the mirror
 
     def run(self, *argv: str) -> str:
         self.commands.append(list(argv))
@@ -37,6 +38,9 @@ class FakeSystem(quiesce.System):
                     self.unpack(name)
                 if self.broken:
                     raise quiesce.QuiesceError("apt-get failed")
+            case ("apt-get", *_, "update") if self.gone:
+                assert "APT::Update::Error-Mode=any" in argv, "else apt-get takes it for no error"
+                raise quiesce.QuiesceError("no mirror")
         return ""
 
     def unpack(self, name: str) -> None:
@@ -113,6 +117,17 @@ def test_a_failed_installation_masks_what_it_brought(system: FakeSystem) -> None
     assert masked(system) == ["keystone.service"]
     # The lists of packages may have been too old: once more with new ones.
     assert [command[-1] for command in system.commands if command[0] == "apt-get"] == ["keystone", "update", "keystone"]
+
+
+def test_a_mirror_that_does_not_answer_is_told_before_what_it_does_not_give(system: FakeSystem) -> None:
+    system.broken = system.gone = True
+    with pytest.raises(quiesce.QuiesceError, match=r"^no mirror\napt-get failed$"):
+        quiesce.install(system, ["keystone"])
+
+
+def test_a_mirror_that_is_not_needed_may_be_gone(system: FakeSystem) -> None:
+    system.gone = True
+    assert quiesce.install(system, ["keystone"]) == ["keystone.service"]
 
 
 def test_a_killed_installation_is_finished_by_the_next(system: FakeSystem) -> None:

@@ -195,8 +195,20 @@ def _apt_install(system: System, packages: Sequence[str], unsafe_io: bool) -> No
         system.run(*command)
     except QuiesceError:
         # The lists may be older than the mirror's packages: once more with new ones.
-        system.run(*_APT, "update")
-        system.run(*command)
+        unheard = _apt_update(system)
+        try:
+            system.run(*command)
+        except QuiesceError as error:
+            raise QuiesceError(f"{unheard}\n{error}".strip()) from error
+
+
+def _apt_update(system: System) -> str:
+    """Read the lists anew; what a mirror did not give, or "". By itself, apt-get takes that for no error."""
+    try:
+        system.run(*_APT, "-o", "APT::Update::Error-Mode=any", "update")
+    except QuiesceError as error:
+        return str(error)
+    return ""
 
 
 def _journal(system: System) -> Path:
