@@ -25,7 +25,7 @@ from pathlib import Path
 import yaml
 
 BIN = Path(sys.executable).parent
-ROLES = 2  # on each node: system-node and memcached-server
+ROLES = 4  # on each node: system-node, ntp-client, dns-client and memcached-server; the first is the dns-server, too
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ def cluster_file(folder: Path, nodes: int) -> Path:
         "machines": [{"name": name, "virtual": virtual} for name in names],
         "proposals": [
             {"barclamp": "system", "deployment": {"elements": {"system-node": names}}},
+            {"barclamp": "ntp", "deployment": {"elements": {"ntp-client": names}}},
+            {"barclamp": "dns", "deployment": {"elements": {"dns-server": names[:1], "dns-client": names}}},
             {"barclamp": "memcached", "deployment": {"elements": {"memcached-server": names}}},
         ],
     }
@@ -103,7 +105,7 @@ def measure(state: Path, folder: Path, nodes: int) -> dict[str, Cost]:
 def show(nodes: int, found: dict[str, Cost]) -> None:
     ours = found["crowbar"]
     for name, one in found.items():
-        each = one.admin / (nodes * ROLES)
+        each = one.admin / (nodes * ROLES + 1)
         ratio = "" if one is ours else f"{one.admin / ours.admin:6.1f} times crowbar's"
         print(
             f"{nodes:4} nodes  {name:17} wall {one.wall:7.1f} s  admin {one.admin:7.2f} s CPU,"

@@ -25,6 +25,8 @@ from crowbar.rack.virtual.record import Firmware, Kind, MachineRecord, RackRecor
 
 BMC_TIMEOUT = 60.0
 _TAKEN_AFTER = 15.0
+_WATCHES = Path("/proc/sys/fs/inotify/max_user_instances")
+_WATCHES_OF_EACH, _WATCHES_OF_HOST = 6, 16  # seen: 21 machines boot with the kernel's 128, and the next does not
 _TOOLS = {
     "ip": "iproute2",
     "nft": "nftables",
@@ -148,6 +150,23 @@ def _check_host(rack: RackRecord) -> None:
         )
     if not Path("/dev/net/tun").exists() and not host.tried("modprobe", "tun"):
         raise EnvironmentFault("This host's kernel has no TUN device (/dev/net/tun), which machines' cables need.")
+    containers = sum(machine.kind is Kind.CONTAINER for machine in rack.machines)
+    if fault := too_few_watches(containers, int(_WATCHES.read_text(encoding="ascii"))):
+        raise fault
+
+
+def too_few_watches(containers: int, limit: int) -> EnvironmentFault | None:
+    """What is wrong where so many container machines could not all boot; None if they can.
+
+    Each has a systemd with inotify instances, and all of them are root's: systemd ends at once where it gets none.
+    """
+    wanted = containers * _WATCHES_OF_EACH + _WATCHES_OF_HOST
+    if wanted <= limit:
+        return None
+    return EnvironmentFault(
+        f"{containers} container machines need {wanted} inotify instances, and this host allows root {limit}.",
+        hint=f"sysctl -w fs.inotify.max_user_instances={wanted}, or fewer container machines.",
+    )
 
 
 def _prepare(machine: MachineRecord, folder: MachineFolder, rack: RackRecord) -> None:

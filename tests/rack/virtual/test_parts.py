@@ -18,6 +18,7 @@ from crowbar.rack.virtual.faults import Fault, FaultKind
 from crowbar.rack.virtual.layout import RackFolder
 from crowbar.rack.virtual.orders import RELOAD, Order, parse_orders
 from crowbar.rack.virtual.power import Action, Event, decide
+from crowbar.rack.virtual.rack import too_few_watches
 from crowbar.rack.virtual.record import Firmware, Kind, LinkRecord, RackRecord
 from crowbar_cli.commands import rack as command
 
@@ -210,3 +211,11 @@ def test_the_command_has_the_words_of_the_rack() -> None:
     assert list(command.FIRMWARE) == list(Firmware)
     told = [line.split()[0] for line in (command.fault.help or "").splitlines() if line.strip()]
     assert set(FaultKind) - set(told) == {FaultKind.NONE}
+
+
+def test_container_machines_that_could_not_all_boot_are_refused_with_what_to_do() -> None:
+    assert too_few_watches(18, 128) is None
+    fault = too_few_watches(40, 128)
+    assert fault is not None
+    assert "40 container machines need 256 inotify instances, and this host allows root 128" in fault.message
+    assert "fs.inotify.max_user_instances=256" in fault.hint
