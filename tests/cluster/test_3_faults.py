@@ -107,26 +107,6 @@ def test_names_do_not_resolve_any_more(cluster: Cluster) -> None:
     checked(cluster, "computes", "object")
 
 
-def test_a_bmc_lies_while_its_node_is_to_be_reinstalled(cluster: Cluster) -> None:
-    """It says that it does what it is told, and nothing happens. It takes the ten minutes that servers may boot."""
-    cluster.deploy("--no-verify")
-    cluster.run("machines", "reinstall", "node2", "--yes")
-    cluster.run("rack", "fault", "node2", "bmc-lies")
-    cluster.proposal("system")["attributes"] = {"journal": {"max_mib": 310}}  # something to do for the others
-    try:
-        with cluster.start("deploy", str(cluster.file), "--no-verify") as process:
-            assert process.stdout is not None
-            said = process.stdout.read()
-        assert process.returncode != 0
-        assert "node2 is left out: it is" in said
-        now = states(cluster)
-        assert (now["controller"], now["node1"]) == ("ready ok", "ready ok")
-        assert now["node2"].endswith(" problem")
-    finally:
-        cluster.run("rack", "fault", "node2", "none")
-    mended(cluster)
-
-
 def test_the_nodes_with_all_copies_of_objects_are_not_taken_out_at_once(cluster: Cluster) -> None:
     objects = Objects(cluster)
     digests = objects.put()
