@@ -44,6 +44,8 @@ def test_an_interface_map_has_another_order_for_a_product() -> None:
     order = bus_order(rows, "PowerEdge R740")
     assert names(in_order(ALL, order)) == ["eno1", "eno2", "enp9", "enp8"]
     assert bus_order(rows, "ProLiant") == []
+    with pytest.raises(ConduitError, match=r"interface_map: 'R7\(' is no regular expression"):
+        bus_order([{"pattern": "R7(", "bus_order": []}], "PowerEdge R740")
     assert names(in_order(ALL, ["0000:00/0000:00:1"])) == names(ALL), "a part of an address is none"
 
 
@@ -123,6 +125,7 @@ def test_a_bond_carries_vlans_and_a_bridge_is_on_its_vlan() -> None:
 def test_all_that_cannot_be_laid_out_is_said() -> None:
     several = Conduit("a", tuple(SLOW))
     one = Conduit("b", (FAST[0],))
+    named = Conduit("enp8", (FAST[1],), Bond("active-backup"))
     nets = [
         Net("storage", "b", "10.1.0.5/24", vlan=7),
         Net("tenant", "b", "10.2.0.5/24", vlan=7),
@@ -131,9 +134,10 @@ def test_all_that_cannot_be_laid_out_is_said() -> None:
         Net("other", "c", "10.5.0.5/24"),
     ]
     with pytest.raises(LayoutError) as caught:
-        networkd.render([several, one], nets)
+        networkd.render([several, one, named], nets)
     assert str(caught.value).splitlines() == [
         "conduit a: it has 2 cards, and no bond's mode that makes them one",
+        "conduit enp8: its bond would have the name of a network card",
         "network tenant: network storage has the VLAN 7 on this node",
         "network rather-a-long-name: its bridge br-rather-a-long-name would have more than 15 characters",
         "network other: there is no conduit c",

@@ -64,9 +64,16 @@ def _below(place: str, beginning: str) -> bool:
 
 
 def bus_order(interface_map: Iterable[Mapping[str, object]], product: str) -> list[str]:
-    """The order of the first entry whose pattern is found in the product's name (DMI); [] if there is none."""
+    """The order of the first entry whose pattern is found in the product's name (DMI); [] if there is none.
+
+    Raises ConduitError for a pattern that is no regular expression.
+    """
     for entry in interface_map:
-        if re.search(str(entry["pattern"]), product):
+        try:
+            found = re.search(str(entry["pattern"]), product)
+        except re.error as error:
+            raise ConduitError(f"interface_map: {entry['pattern']!r} is no regular expression: {error}") from error
+        if found:
             return [str(one) for one in entry["bus_order"]]  # type: ignore[attr-defined]
     return []
 

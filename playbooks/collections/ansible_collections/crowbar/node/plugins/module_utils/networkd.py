@@ -101,6 +101,9 @@ def _faults(conduits: Sequence[Conduit], nets: Sequence[Net]) -> Iterator[str]:
             yield f"conduit {conduit.name}: it has {len(conduit.cards)} cards, and no bond's mode that makes them one"
         if conduit.bond and len(conduit.name) > _LONGEST:
             yield f"conduit {conduit.name}: a bond's name has at most {_LONGEST} characters"
+        others = {card.name for one in conduits for card in one.cards}
+        if conduit.bond and conduit.name in others:
+            yield f"conduit {conduit.name}: its bond would have the name of a network card"
     yield from _net_faults(known, nets)
     for name in sorted(known):
         untagged = [net for net in nets if net.conduit == name and not net.vlan]
