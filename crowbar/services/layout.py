@@ -46,8 +46,6 @@ def lay_out(networks: Networks, catalog: Catalog, proposals: Mapping[str, Wanted
     Raises InputError with each network that there is not, or that has too few addresses. Writes nothing.
     """
     wanted = addressed(catalog, proposals)
-    if not any(catalog.get(name).addresses for name in proposals):
-        return Layout()
     known = {network.name: network for network in networks.list()}
     faults = [Fault(f"network {one}", f"there is none{nearest(one, list(known))}") for one in wanted.keys() - known]
     holders = {node for one in proposals.values() for nodes in one.elements.values() for node in nodes}

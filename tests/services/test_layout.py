@@ -31,6 +31,12 @@ roles:
   wired: {summary: Has networks, sees_networks: true}
   watcher: {summary: Sees who has them, sees_nodes: true}
 """
+OTHER = """
+name: other
+summary: Something else
+roles:
+  another: {summary: Another role}
+"""
 ATTRIBUTE = {"type": "object", "title": "Networks", "description": "By name.", "default": {}}
 
 
@@ -40,6 +46,10 @@ def barclamps(folder: Path) -> Path:
         (clamp / "roles" / role / "tasks").mkdir(parents=True)
         (clamp / "roles" / role / "tasks" / "main.yml").write_text("[]\n")
     (clamp / "barclamp.yml").write_text(MANIFEST)
+    tasks = folder / "other" / "roles" / "another" / "tasks"
+    tasks.mkdir(parents=True)
+    (tasks / "main.yml").write_text("[]\n")
+    (folder / "other" / "barclamp.yml").write_text(OTHER)
     schema = {"type": "object", "additionalProperties": False, "properties": {"networks": ATTRIBUTE}}
     (clamp / "schema.json").write_text(json.dumps(schema))
     return folder
@@ -120,6 +130,16 @@ def test_a_node_that_is_no_longer_to_have_it_gives_its_address_back(context: Con
     assert [h.node for h in context.store.networks.hosts("storage")] == ["m2"]
     assert [h.node for h in context.store.networks.hosts("admin")] == ["m1", "m2", "m3"], "that one is not ours to free"
     run(context, wires("m2", networks=()))
+    assert context.store.networks.hosts("storage") == []
+
+
+def test_with_the_whole_proposal_go_the_addresses_too(context: Context) -> None:
+    other = WantedProposal("other", "default", {}, {"another": ("m1",)})
+    run(context, [*wires("m1"), other])
+    assert addresses(context, [])["m1"] == "198.51.100.10"
+    context.store.proposals.delete("wires", "default")
+    assert addresses(context, [])["m1"] == "192.0.2.10"
+    run(context, [])
     assert context.store.networks.hosts("storage") == []
 
 
