@@ -15,7 +15,8 @@ import pytest
 from crowbar.services.machines import wishes
 from crowbar.store.machine_model import MachineView, Network, Target
 from crowbar.store.model import Health, NodeState
-from tests.api.faults.table import KILLED_AT, ROWS, Row, page
+from tests.api.faults.page import page
+from tests.api.faults.table import KILLED_AT, ROWS, Row
 from tests.api.simulation.hardware import mac
 from tests.api.simulation.installed import Systems, systems
 from tests.api.simulation.rack import Rack, rack

@@ -116,6 +116,16 @@ def test_devices_with_the_only_copies_of_partitions_stay(rings: ModuleType, stay
     assert all(builder.devs), "nothing was taken out"
 
 
+def test_a_ring_is_not_built_that_would_lose_them(rings: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    builder = Builder()
+    rings.apply_devices(builder, rings.wanted_devices(params("a"), 6200, {}))
+    builder.copies = [[0]]
+    monkeypatch.setattr(rings, "open_builder", lambda _path, _params: builder)
+    with pytest.raises(ValueError, match="1 of 1 partitions have all their copies on a,"):
+        rings.build("object", 6200, {**params("b"), "directory": "/nowhere"}, keep=True)
+    assert all(builder.devs)
+
+
 def test_a_ring_that_holds_nothing_yet_may_lose_any_device(rings: ModuleType) -> None:
     builder = Builder()
     rings.apply_devices(builder, rings.wanted_devices(params("a"), 6200, {}))

@@ -6,6 +6,7 @@ import importlib
 import os
 import pty
 import threading
+from typing import Any
 
 import pytest
 
@@ -86,9 +87,9 @@ class TestConsole:
         assert capfdbinary.readouterr().out == b"login: "
 
     def test_one_that_is_lost_is_told(self, machines: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-        def lost(console: object) -> None:
-            console.close()  # type: ignore[attr-defined]
-            console.read(0)  # type: ignore[attr-defined]
+        def lost(console: Any) -> None:
+            console.close()
+            console.read(0)
 
         monkeypatch.setattr(power_commands, "_talk", lost)
         result = machines("machines", "console", "bmc-b1")

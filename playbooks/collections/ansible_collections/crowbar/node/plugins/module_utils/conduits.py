@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 _GIGA = 1000  # Mbit/s
 UNKNOWN_IS = _GIGA  # a card that tells no speed, as a virtual machine's, counts as one of 1g
@@ -63,7 +64,7 @@ def _below(place: str, beginning: str) -> bool:
     return place == wanted or place.startswith(f"{wanted}/")
 
 
-def bus_order(interface_map: Iterable[Mapping[str, object]], product: str) -> list[str]:
+def bus_order(interface_map: Iterable[Mapping[str, Any]], product: str) -> list[str]:
     """The order of the first entry whose pattern is found in the product's name (DMI); [] if there is none.
 
     Raises ConduitError for a pattern that is no regular expression.
@@ -74,7 +75,7 @@ def bus_order(interface_map: Iterable[Mapping[str, object]], product: str) -> li
         except re.error as error:
             raise ConduitError(f"interface_map: {entry['pattern']!r} is no regular expression: {error}") from error
         if found:
-            return [str(one) for one in entry["bus_order"]]  # type: ignore[attr-defined]
+            return [str(one) for one in entry["bus_order"]]
     return []
 
 
