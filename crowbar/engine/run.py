@@ -306,7 +306,7 @@ class Run:
             self._watcher.message(why)
         for step in self._board.pending():
             self._finish(step.key, StepStatus.CANCELLED, error=why)
-        for name in {step.node for step in self._board.steps.values()}.difference(self._selection.quarantined):
+        for name in {step.node for step in self._board.steps.values()}.difference(self._selection.untouched):
             self._settle(name)
         if self._board.all_good:
             return DeploymentStatus.SUCCEEDED

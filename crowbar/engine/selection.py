@@ -14,18 +14,18 @@ LEFT_OUT = "left out: "  # how the reason of such a step begins
 
 @dataclass(frozen=True)
 class Selection:
-    """What was asked for by ``--only`` and ``--skip``, and the nodes in quarantine with the reason of each."""
+    """What was asked for by ``--only`` and ``--skip``, and which nodes are not to be touched: "is quarantined: ..."."""
 
     only_barclamps: frozenset[str] = frozenset()
     only_nodes: frozenset[str] = frozenset()
     skip_barclamps: frozenset[str] = frozenset()
     skip_nodes: frozenset[str] = frozenset()
-    quarantined: Mapping[str, str] = field(default_factory=dict)
+    untouched: Mapping[str, str] = field(default_factory=dict)
 
     def why_not(self, step: PlannedStep) -> str:
         """Why the step is left out; "" if it is not."""
-        if step.node in self.quarantined:
-            return f"{step.node} is quarantined: {self.quarantined[step.node]}"
+        if step.node in self.untouched:
+            return f"{step.node} {self.untouched[step.node]}"
         if step.barclamp in self.skip_barclamps or step.node in self.skip_nodes:
             return f"--skip {step.barclamp if step.barclamp in self.skip_barclamps else step.node}"
         if self.only_barclamps and step.barclamp not in self.only_barclamps:
@@ -43,7 +43,7 @@ def select(
     skip: Sequence[str],
     barclamps: Mapping[str, str],
     nodes: Mapping[str, str],
-    quarantined: Mapping[str, str],
+    untouched: Mapping[str, str],
 ) -> Selection:
     """The selection that words mean. ``barclamps`` and ``nodes`` map each name and alias to the name.
 
@@ -61,7 +61,7 @@ def select(
     return Selection(
         *(_meant(only, barclamps), _meant(only, nodes, but=barclamps)),
         *(_meant(skip, barclamps), _meant(skip, nodes, but=barclamps)),
-        quarantined,
+        untouched,
     )
 
 

@@ -19,6 +19,7 @@ from crowbar.engine.run import Run
 from crowbar.engine.selection import LEFT_OUT, Selection, most_failures, select
 from crowbar.engine.watch import Watcher
 from crowbar.errors import Fault, InputError
+from crowbar.services.absent import NOBODY, Absent, absent_nodes, without
 from crowbar.services.cards import keep_journals
 from crowbar.services.context import Context
 from crowbar.services.jobs import job_maker
@@ -26,8 +27,6 @@ from crowbar.services.layout import lay_out, settle
 from crowbar.services.lock import deployment_lock
 from crowbar.services.wanted import choices_made, deployed, merged
 from crowbar.store.model import RUNNING_STATES, Deployment, Health, NodeKind, Proposal, StepKind
-
-_NOBODY: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -42,15 +41,23 @@ class Scope:
 EVERYTHING = Scope()
 
 
-def selected(context: Context, scope: Scope, proposals: Mapping[str, WantedProposal]) -> Selection:
-    """What a deployment in that scope leaves out; nodes in quarantine always. Raises InputError for unknown words."""
+def selected(
+    context: Context, scope: Scope, proposals: Mapping[str, WantedProposal], absent: Absent = NOBODY
+) -> Selection:
+    """What a deployment in that scope leaves out; nodes in quarantine, and absent ones, always.
+
+    Raises InputError for unknown words.
+    """
     clamps = [context.catalog.get(name) for name in proposals]
     nodes = context.store.nodes.list()
     return select(
         *(scope.only, scope.skip),
         {alias: one.name for one in clamps for alias in (*one.aliases, one.name)},
         {alias: node.name for node in nodes for alias in (*node.aliases, node.name)},
-        {node.name: node.last_error for node in nodes if node.health is Health.MAINTENANCE},
+        {
+            **{node.name: f"is quarantined: {node.last_error}" for node in nodes if node.health is Health.MAINTENANCE},
+            **absent.members,
+        },
     )
 
 
@@ -82,24 +89,24 @@ def _plan(
     selection: Selection,
     *,
     force: bool,
-    left_out: Mapping[str, str] = _NOBODY,
+    absent: Absent = NOBODY,
 ) -> Plan:
     wanted = deployed(context, proposals)
     _refuse_unknown_nodes(wanted)
-    _refuse_machines_without_system(context, wanted)
+    _refuse_machines_without_system(context, wanted, absent)
     published = catalog_variables.published(context.catalog, wanted)
     return planning.make_plan(
         context.catalog,
         {name: proposal.elements for name, proposal in proposals.items()},
         Known(
-            {a.key: a for a in context.store.applied.list() if a.node in wanted.nodes and a.node not in left_out},
+            {a.key: a for a in context.store.applied.list() if a.node in wanted.nodes and a.node not in absent.why},
             context.store.published.digests(),
         ),
         lambda vertex: _inputs(context, wanted, published, vertex),
         # What is left out stays as good as it was: what is not must be able to build on it.
         forced=lambda step: force and not selection.why_not(step),
         notes=[
-            *(f"{name} is left out: it {why}" for name, why in left_out.items()),
+            *(f"{name} is left out: it {why}" for name, why in absent.why.items()),
             *choices_made(context.catalog, wanted),
         ],
     )
@@ -120,7 +127,7 @@ def _refuse_unknown_nodes(wanted: Deployed) -> None:
         )
 
 
-def _refuse_machines_without_system(context: Context, wanted: Deployed) -> None:
+def _refuse_machines_without_system(context: Context, wanted: Deployed, absent: Absent) -> None:
     """A machine that is being discovered or installed can be given roles, and gets them when it is installed."""
     named: dict[str, list[str]] = {}
     for proposal in wanted.proposals.values():
@@ -130,7 +137,8 @@ def _refuse_machines_without_system(context: Context, wanted: Deployed) -> None:
     faults = [
         Fault(f"node {node.name}", f"is {node.state}: it cannot be given {', '.join(named[node.name])} yet")
         for node in context.store.nodes.list()
-        if node.name in named and node.kind is NodeKind.MACHINE and node.state not in RUNNING_STATES
+        if node.name in named and node.name not in absent.why
+        if node.kind is NodeKind.MACHINE and node.state not in RUNNING_STATES
     ]
     if faults:
         raise InputError(
@@ -157,13 +165,13 @@ def deploy(
     cancel: threading.Event,
     force: bool = False,
     applier: Applier | None = None,
-    left_out: Mapping[str, str] = _NOBODY,
+    left_out: Mapping[str, str] = NOBODY.why,
     scope: Scope = EVERYTHING,
 ) -> Deployment:
     """Save the proposals and deploy all that is wanted; give the finished deployment.
 
-    Nodes that are ``left_out`` (with the reason) get nothing, and keep what they have; InputError is raised where a
-    role then has too few.
+    Nodes that are ``left_out`` (with the reason) get nothing, as `crowbar.services.absent` says; InputError is raised
+    where a role then has too few.
 
     A deployment that an earlier engine left is closed first, and this one goes on where it stopped. Setting
     ``cancel`` ends the running steps. Raises EnvironmentFault while another deployment runs.
@@ -171,18 +179,19 @@ def deploy(
     with deployment_lock(context.state):
         for interrupted in context.store.deployments.recover():
             watcher.message(f"Deployment {interrupted.id} was interrupted; going on from what it had done.")
-        wanted = _without(context, merged(context, proposals), left_out)
-        selection = selected(context, scope, wanted)
+        absent = absent_nodes(context, left_out)
+        wanted = without(context.catalog, merged(context, proposals), absent)
+        selection = selected(context, scope, wanted, absent)
         limit = most_failures(scope.max_failures, len(_holders(wanted))) if scope.max_failures else None
         # What cannot be planned is refused before anything is saved.
-        _plan(context, wanted, selection, force=force, left_out=left_out)
+        _plan(context, wanted, selection, force=force, absent=absent)
         for proposal in proposals:
             context.store.proposals.save(
                 Proposal(proposal.barclamp, proposal.name, proposal.attributes, proposal.elements)
             )
         _ensure_secrets(context, wanted)
         settle(context.store.networks, lay_out(context.store.networks, context.catalog, wanted))
-        steps = _plan(context, wanted, selection, force=force, left_out=left_out)
+        steps = _plan(context, wanted, selection, force=force, absent=absent)
         applier = applier or AnsibleApplier()
         run = Run(
             context.store,
@@ -199,40 +208,6 @@ def deploy(
         done = run(steps, f"{len(steps.to_run)} of {len(steps.steps)} steps to run")
         keep_journals(context, applier, context.store.deployments.steps(done.id))
         return done
-
-
-def _without(
-    context: Context, proposals: Mapping[str, WantedProposal], left_out: Mapping[str, str]
-) -> Mapping[str, WantedProposal]:
-    """The proposals as if those nodes held nothing. Raises InputError with each role that has too few others."""
-    if not left_out:
-        return proposals
-    found = {
-        name: replace(
-            one, elements={role: tuple(n for n in nodes if n not in left_out) for role, nodes in one.elements.items()}
-        )
-        for name, one in proposals.items()
-    }
-    faults = [
-        Fault(
-            f"role {role.name}",
-            f"needs {role.count.min} nodes and has {have}: {_who(proposals[name], role.name, left_out)}",
-        )
-        for name in found
-        for role in context.catalog.get(name).roles.values()
-        if (have := len(found[name].elements.get(role.name, ()))) < role.count.min
-    ]
-    if faults:
-        raise InputError(
-            "The cloud cannot be made of the nodes that are there; nothing was deployed.",
-            faults=faults,
-            hint="Mend what is said of the machines and run the same command again, or give their roles to others.",
-        )
-    return found
-
-
-def _who(proposal: WantedProposal, role: str, left_out: Mapping[str, str]) -> str:
-    return "; ".join(f"{node} {left_out[node]}" for node in proposal.elements.get(role, ()) if node in left_out)
 
 
 def _ensure_secrets(context: Context, proposals: Mapping[str, WantedProposal]) -> None:

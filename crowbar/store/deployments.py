@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -74,6 +74,13 @@ class Deployments:
         query = select(t.steps).where(t.steps.c.deployment == deployment).order_by(t.steps.c.position)
         with self._database.read() as connection:
             return [_step(row) for row in connection.execute(query).mappings()]
+
+    def have_applied(self, nodes: Collection[str]) -> set[str]:
+        """Which of these nodes a role has ever been applied to, installed anew since or not."""
+        c = t.steps.c
+        done = (c.kind == StepKind.APPLY.value, c.status == StepStatus.SUCCEEDED.value, c.node.in_(nodes))
+        with self._database.read() as connection:
+            return set(connection.scalars(select(c.node).where(*done).distinct()))
 
     def start_step(self, step_id: int, identity: str) -> None:
         """Record that the step runs from now on, as a function of ``identity``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,15 @@ proposals:
     deployment: {elements: {base-node: {}}}
   - barclamp: smith
     deployment: {elements: {maker-ring: [m3], maker-store: {group: makers, count: 2, spread: rack_position}}}
+"""
+
+MAKERS = """\
+proposals:
+  - barclamp: base
+    attributes: {folder: /srv}
+    deployment: {elements: {base-node: [n1]}}
+  - barclamp: smith
+    deployment: {elements: {maker-ring: [n1], maker-store: [n1, n2]}}
 """
 
 
@@ -150,13 +160,7 @@ def test_a_cloud_is_made_of_the_others_where_that_is_enough(cli: Cli) -> None:
     from crowbar.services import batch
     from crowbar_cli.progress.plain import PlainWatcher
 
-    file = cli.file(
-        "proposals:\n  - barclamp: base\n    attributes: {folder: /srv}\n"
-        "    deployment: {elements: {base-node: [n1]}}\n  - barclamp: smith\n"
-        "    deployment: {elements: {maker-ring: [n1], maker-store: [n1, n2]}}\n"
-    )
-    import threading
-
+    file = cli.file(MAKERS)
     said: list[str] = []
     with cli.context() as context, PlainWatcher(said.append) as watcher:
         proposals = batch.read(context, file)
@@ -173,6 +177,33 @@ def test_a_cloud_is_made_of_the_others_where_that_is_enough(cli: Cli) -> None:
     assert "maker/maker-store@n2" not in keys
     assert saved["maker"]["maker-store"] == ("n1", "n2")  # the wish stays as it is
     assert any("n2 is left out: it is discovered" in line for line in said)
+
+
+def test_a_member_that_is_long_in_coming_back_is_not_taken_out_of_the_cloud(cli: Cli) -> None:
+    """What others hold of it stays: only its own steps are left out, and run when it is back."""
+    from crowbar.services import batch
+    from crowbar_cli.progress.plain import PlainWatcher
+
+    file = cli.file(MAKERS)
+    why = "is reset: it did not boot"
+    with cli.context() as context, PlainWatcher([].append) as watcher:
+        common = {"cancel": threading.Event(), "applier": cli.applier}
+        proposals = batch.read(context, file)
+        service.deploy(context, proposals, watcher, **common)
+        context.store.applied.forget_node("n2")  # as a reinstallation does
+        context.store.nodes.set_state("n2", NodeState.RESET, Health.PROBLEM, "it did not boot")
+        with pytest.raises(InputError, match="cannot be made"):
+            service.deploy(context, proposals, watcher, **common, left_out={"n1": "is reset", "n2": why})
+        done = service.deploy(context, proposals, watcher, **common, left_out={"n2": why})
+        rows = {row.key: row for row in context.store.deployments.steps(done.id)}
+        assert context.store.nodes.get("n2").health is Health.PROBLEM
+        context.store.nodes.set_state("n2", NodeState.INSTALLED, Health.OK, "")
+        back = service.deploy(context, proposals, watcher, **common)
+        ran = {row.key for row in context.store.deployments.steps(back.id) if row.status == "succeeded"}
+    assert {key for key, row in rows.items() if row.status == "skipped"} == {"maker/maker-store@n2"}
+    assert rows["maker/maker-store@n2"].reason == f"left out: n2 {why}"
+    assert {row.status for key, row in rows.items() if key.endswith("@n1")} == {"unchanged"}
+    assert ran == {"maker/maker-store@n2"}
 
 
 def test_a_network_that_the_host_reaches_otherwise_is_refused_first(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

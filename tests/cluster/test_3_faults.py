@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cluster.conftest import Cluster
+from tests.cluster.conftest import Cluster, ran
 from tests.cluster.objects import Objects
 from tests.cluster.test_2_day_two import checked
 
@@ -105,6 +105,29 @@ def test_names_do_not_resolve_any_more(cluster: Cluster) -> None:
     assert steps["dns/dns-server@controller"]["changed"] and steps["dns/dns-client@node1"]["changed"]
     assert cluster.on("node1", "getent", "-s", "dns", "ahostsv4", "node2.crowbar.internal")
     checked(cluster, "computes", "object")
+
+
+def test_a_bmc_lies_while_its_node_is_to_be_reinstalled(cluster: Cluster) -> None:
+    """It says that it does what it is told, and nothing happens. It takes the ten minutes that servers may boot."""
+    objects = Objects(cluster)
+    digests = objects.put()
+    cluster.deploy("--no-verify")
+    cluster.run("machines", "reinstall", "node2", "--yes")
+    cluster.run("rack", "fault", "node2", "bmc-lies")
+    cluster.proposal("system")["attributes"] = {"journal": {"max_mib": 310}}  # something to do for the others
+    try:
+        steps = cluster.deploy("--no-verify", status=1)
+        assert {step["node"] for step in steps.values() if step["status"] == "skipped"} == {"node2"}
+        assert "system/system-node@node1" in ran(steps)
+        assert "swift/swift-ring-compute@controller" not in ran(steps)
+        now = states(cluster)
+        assert (now["controller"], now["node1"]) == ("ready ok", "ready ok")
+        assert now["node2"].endswith(" problem")
+        assert objects.get() == digests
+    finally:
+        cluster.run("rack", "fault", "node2", "none")
+    mended(cluster)
+    assert objects.get() == digests
 
 
 def test_the_nodes_with_all_copies_of_objects_are_not_taken_out_at_once(cluster: Cluster) -> None:

@@ -35,7 +35,7 @@ def test_all_unknown_words_are_told_at_once() -> None:
         (Selection(only_nodes=frozenset({"n2"})), "--only n2"),
         (Selection(skip_barclamps=frozenset({"b"})), "--skip b"),
         (Selection(skip_nodes=frozenset({"n1"})), "--skip n1"),
-        (Selection(quarantined={"n1": "a fan is broken"}), "n1 is quarantined: a fan is broken"),
+        (Selection(untouched={"n1": "is quarantined: a fan is broken"}), "n1 is quarantined: a fan is broken"),
     ],
 )
 def test_why_a_step_is_left_out(selection: Selection, why: str) -> None:
