@@ -13,8 +13,12 @@ from typing import Any
 
 import pytest
 
-from crowbar_inventory.agent import agent
-from crowbar_inventory.agent.agent import Agent, Disk, OrderError, Settings
+from crowbar_inventory.agent import agent, orders, reporting
+from crowbar_inventory.agent.agent import Agent
+from crowbar_inventory.agent.disks import Disk, choose
+from crowbar_inventory.agent.errors import OrderError
+from crowbar_inventory.agent.files import files, put
+from crowbar_inventory.agent.settings import Settings
 from tests.inventory.admin import AdminNode
 
 MIB = 1 << 20
@@ -71,8 +75,8 @@ def installer(admin: AdminNode, disk: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """An agent whose disk is a file: what only a block device can do is left out."""
     monkeypatch.setattr(agent, "back_off", lambda failures: 0.0)
     monkeypatch.setattr(Agent, "wait", lambda self, seconds: None)
-    monkeypatch.setattr(agent, "grow", lambda disk: f"{disk.path}3")
-    monkeypatch.setattr(agent, "configure", lambda device, folder, made: None)
+    monkeypatch.setattr(orders, "grow", lambda disk: f"{disk.path}3")
+    monkeypatch.setattr(orders, "configure", lambda device, folder, made: None)
     return Agent(Settings(admin.url, played={"disk": str(disk)}, state=disk.parent / "state"), print)
 
 
@@ -144,14 +148,14 @@ def test_a_disk_that_is_too_small_is_not_touched(installer: Agent, admin: AdminN
 
 
 def test_large_sectors_are_refused(installer: Agent, admin: AdminNode, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agent, "disks", lambda played: [Disk("vda", "/dev/null", 1 << 40, sector=4096)])
+    monkeypatch.setattr(orders, "disks", lambda played: [Disk("vda", "/dev/null", 1 << 40, sector=4096)])
     assert "sectors of 4096 bytes" in _install(installer, admin)["message"]
 
 
 def test_an_order_that_is_withdrawn_is_stopped(
     installer: Agent, admin: AdminNode, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agent, "_REPORT_EVERY", 0.0)
+    monkeypatch.setattr(reporting, "_REPORT_EVERY", 0.0)
     admin.answers["/v1/agent/orders/9"] = deque([(200, {}), (200, {}), (404, {"message": "cancelled"})])
     outcome = _install(installer, admin)
     assert (outcome["status"], outcome["message"]) == ("failed", "the order is withdrawn (404): cancelled")
@@ -188,19 +192,19 @@ def test_an_order_is_looked_at_as_a_whole_before_anything_is_written(
 
 def test_the_right_disk() -> None:
     found = [Disk("sda", "/dev/sda", 1, "ONE"), Disk("sdb", "/dev/sdb", 1, "TWO"), Disk("sdc", "/dev/sdc", 1, "TWO")]
-    assert agent.choose("ONE", found).name == "sda"
-    assert agent.choose("sdc", found).name == "sdc"
+    assert choose("ONE", found).name == "sda"
+    assert choose("sdc", found).name == "sdc"
     with pytest.raises(OrderError, match=r"2 disks are called 'TWO'; .* sdb \(TWO\)"):
-        agent.choose("TWO", found)
+        choose("TWO", found)
     with pytest.raises(OrderError, match="this machine has: none"):
-        agent.choose("sda", [])
+        choose("sda", [])
 
 
 def test_what_makes_it_this_machine(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/hostname").write_text("image\n", encoding="utf-8")
     (tmp_path / "etc/resolv.conf").symlink_to("/run/nowhere")
-    agent.put(tmp_path, agent.files({**MACHINE, "files": [{"path": "/etc/a/b", "content": "x", "mode": 0o640}]}))
+    put(tmp_path, files({**MACHINE, "files": [{"path": "/etc/a/b", "content": "x", "mode": 0o640}]}))
     texts = {str(path.relative_to(tmp_path)): path for path in tmp_path.rglob("*") if path.is_file()}
     content = {name: path.read_text(encoding="utf-8") for name, path in texts.items()}
     assert content["etc/hostname"] == "node-7\n"
@@ -220,13 +224,13 @@ def test_what_makes_it_this_machine(tmp_path: Path) -> None:
 
 
 def test_a_machine_without_an_address_asks_for_one() -> None:
-    made = agent.files({"hostname": "n", "networks": [{"mac": "52:54:00:00:00:07"}]})
+    made = files({"hostname": "n", "networks": [{"mac": "52:54:00:00:00:07"}]})
     assert "DHCP=yes" in made["etc/systemd/network/10-crowbar-525400000007.network"][0]
-    assert "127.0.1.1 n\n" in agent.files({"hostname": "n"})["etc/hosts"][0]
+    assert "127.0.1.1 n\n" in files({"hostname": "n"})["etc/hosts"][0]
 
 
 def test_two_machines_are_told_apart() -> None:
-    first, second = (agent.files({"hostname": "n"})["etc/machine-id"] for _ in range(2))
+    first, second = (files({"hostname": "n"})["etc/machine-id"] for _ in range(2))
     assert first != second
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from crowbar_inventory.agent.agent import Agent, Settings
+from crowbar_inventory.agent.agent import Agent
+from crowbar_inventory.agent.settings import Settings
 from tests.inventory.admin import AdminNode
 from tests.inventory.test_agent_install import MACHINE
 

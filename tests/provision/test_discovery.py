@@ -12,6 +12,7 @@ import pytest
 
 from crowbar.errors import EnvironmentFault
 from crowbar.provision.discovery import build, build_discovery, root, spec
+from crowbar.provision.discovery.archive import packed_agent
 from crowbar.provision.discovery.modules import WANTED, kept, parse_dependencies
 from crowbar.provision.image.archives import Archive
 from crowbar.provision.image.sources import Source
@@ -96,8 +97,8 @@ def test_built_once(builds: Builds, tmp_path: Path) -> None:
     assert build_discovery(tmp_path / "images", _quiet) == first
     assert builds == ["base"]
     assert first.kernel.read_bytes() == b"kernel"
-    assert first.initrd.read_bytes().startswith(b"base;init\nusr/lib/crowbar/agent.py\n")
-    assert (first.root / "usr/lib/crowbar/agent.py").read_bytes() == spec.AGENT.read_bytes()
+    assert first.initrd.read_bytes().startswith(b"base;init\nusr/lib/crowbar/agent.pyz\n")
+    assert (first.root / "usr/lib/crowbar/agent.pyz").read_bytes() == packed_agent()
     assert os.access(first.root / "usr/sbin/init", os.X_OK)
     assert not list((tmp_path / "images").glob("partial-*"))
 
@@ -106,14 +107,12 @@ def test_another_agent_is_another_system_on_the_same_base(
     builds: Builds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = build_discovery(tmp_path / "images", _quiet)
-    other = tmp_path / "agent.py"
-    other.write_text("print('other')\n", encoding="utf-8")
-    monkeypatch.setattr(spec, "OWN_FILES", {**spec.OWN_FILES, "usr/lib/crowbar/agent.py": (other, 0o644)})
+    monkeypatch.setattr(spec, "OWN_FILES", {**spec.OWN_FILES, "usr/lib/crowbar/agent.pyz": (lambda: b"other", 0o644)})
     second = build_discovery(tmp_path / "images", _quiet)
     assert builds == ["base"]
     assert second.digest != first.digest
-    assert (second.root / "usr/lib/crowbar/agent.py").read_text(encoding="utf-8") == "print('other')\n"
-    assert (first.root / "usr/lib/crowbar/agent.py").read_bytes() == spec.AGENT.read_bytes()
+    assert (second.root / "usr/lib/crowbar/agent.pyz").read_bytes() == b"other"
+    assert (first.root / "usr/lib/crowbar/agent.pyz").read_bytes() == packed_agent()
 
 
 def test_other_packages_are_another_base(builds: Builds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

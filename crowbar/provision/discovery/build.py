@@ -130,10 +130,10 @@ def _complete(base: Path) -> DiscoverySystem:
 
 
 def _place_own_files(root: Path) -> None:
-    for name, (source, mode) in spec.OWN_FILES.items():
+    for name, (content, mode) in spec.OWN_FILES.items():
         target = root / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+        target.write_bytes(content())
         target.chmod(mode)
 
 

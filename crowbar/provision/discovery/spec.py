@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import crowbar_inventory.agent
+from crowbar.provision.discovery.archive import packed_agent
 from crowbar.provision.image.spec import Supply
 
 RELEASE = "trixie"
@@ -34,13 +35,12 @@ FIRMWARE_COMPONENT = "non-free-firmware"
 FIRMWARE = ("firmware-bnx2", "firmware-bnx2x", "firmware-netronome", "firmware-qlogic")
 
 FILES = Path(__file__).parent / "files"
-AGENT = Path(crowbar_inventory.agent.__file__).with_name("agent.py")
-# path in the system -> the file here, and its mode. They change often, and are packed by themselves.
-OWN_FILES = {
-    "init": (FILES / "init", 0o755),
-    "usr/sbin/init": (FILES / "init", 0o755),
-    "usr/lib/crowbar/agent.py": (AGENT, 0o644),
-    "usr/lib/crowbar/dhcp": (FILES / "dhcp", 0o755),
+# path in the system -> what gives its content, and its mode. They change often, and are packed by themselves.
+OWN_FILES: dict[str, tuple[Callable[[], bytes], int]] = {
+    "init": ((FILES / "init").read_bytes, 0o755),
+    "usr/sbin/init": ((FILES / "init").read_bytes, 0o755),
+    "usr/lib/crowbar/agent.pyz": (packed_agent, 0o644),
+    "usr/lib/crowbar/dhcp": ((FILES / "dhcp").read_bytes, 0o755),
 }
 _BUILDER = (*sorted(Path(__file__).parent.glob("*.py")), FILES / "kernel.sh")
 
@@ -63,8 +63,8 @@ def base_digest(supply: Supply) -> str:
 
 def system_digest(base: str) -> str:
     """The name of the whole: the base with the agent and what starts it."""
-    paths = tuple(path for path, _ in OWN_FILES.values())
-    return _digest([base, [[name, mode] for name, (_, mode) in OWN_FILES.items()], _file_digests(paths)])
+    files = [[name, mode, hashlib.sha256(content()).hexdigest()] for name, (content, mode) in OWN_FILES.items()]
+    return _digest([base, files])
 
 
 def _digest(value: object) -> str:
