@@ -27,6 +27,7 @@ FAULTS = (
     "nic-down",
     "disk-failing",
     "disk-small",
+    "clock-off",
     "node-hang",
     "power-cut",
 )
@@ -163,6 +164,7 @@ def fault(settings: Settings, machine: str, kind: str, seconds: float | None) ->
     nic-down       the first network interface has no link
     disk-failing   writes to the disk fail, from the machine's next start on
     disk-small     the disk has 64 MiB, from the machine's next start on
+    clock-off      its clock is an hour behind, from the machine's next start on (not a container's)
     node-hang      the machine stands still, its power on
     power-cut      neither machine nor BMC has power
 

@@ -20,6 +20,7 @@ class FaultKind(StrEnum):
     NIC_DOWN = "nic-down"  # no link at the first network interface
     DISK_FAILING = "disk-failing"  # writes end in an error; from the next start on
     DISK_SMALL = "disk-small"  # 64 MiB; from the next start on
+    CLOCK_OFF = "clock-off"  # its clock is an hour behind; from the next start on. A container's is its host's
     NODE_HANG = "node-hang"  # the machine stands still, its power on
     POWER_CUT = "power-cut"  # neither machine nor BMC has power; lifted, the machine stays off
 

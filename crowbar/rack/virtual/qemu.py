@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from crowbar.rack.virtual.faults import FaultKind
@@ -12,6 +13,7 @@ from crowbar.rack.virtual.wiring import port
 OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 OVMF_VARS = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 VENDOR, PRODUCT = "Crowbar", "Virtual Server"
+CLOCK_OFF = timedelta(hours=1)
 SMALL_DISK = "disk-small.raw"
 _SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
@@ -55,6 +57,7 @@ def argv(
         *("-uuid", machine.uuid),
         *_identity(machine),
         *(_uefi() if machine.firmware is Firmware.UEFI else ()),
+        *_clock(fault),
         *_disk(machine, order, fault),
         *_nics(machine, order),
         *("-object", "rng-random,id=rng0,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng0"),
@@ -79,6 +82,12 @@ def _uefi() -> list[str]:
         *("-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={OVMF_CODE}"),
         *("-drive", "if=pflash,format=raw,unit=1,file=efi-vars.fd"),
     ]
+
+
+def _clock(fault: FaultKind) -> list[str]:
+    if fault is not FaultKind.CLOCK_OFF:
+        return []
+    return ["-rtc", f"base={datetime.now(UTC) - CLOCK_OFF:%Y-%m-%dT%H:%M:%S}"]
 
 
 def _disk(machine: MachineRecord, order: BootOrder, fault: FaultKind) -> list[str]:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from crowbar.errors import EnvironmentFault, NodeError
+from crowbar.errors import EnvironmentFault, InputError, NodeError
 from crowbar.rack import host
 from crowbar.rack.virtual import daemon, orders, qemu, record, vm, wiring
 from crowbar.rack.virtual.bmc import ping, simulator
@@ -233,10 +233,13 @@ def _status(machine: MachineRecord, folder: MachineFolder, *, powered: bool) -> 
 def set_fault(folder: Path, name: str, fault: Fault) -> None:
     """Have that machine have the fault instead of the one that it has; with NONE, lift it.
 
-    Raises EnvironmentFault: no such rack or machine, or it is not supervised.
+    Raises EnvironmentFault: no such rack or machine, or it is not supervised. Raises InputError for a fault that a
+    machine of its kind cannot have.
     """
     rack = RackFolder(folder.resolve())
-    record.load(rack.root).machine(name)
+    machine = record.load(rack.root).machine(name)
+    if fault.kind is FaultKind.CLOCK_OFF and machine.kind is Kind.CONTAINER:
+        raise InputError(f"{name} is a container: its clock is this host's.", hint="A machine of kind vm has its own.")
     if not daemon.running(rack):
         raise EnvironmentFault("The rack has no power: its supervisor does not run.", hint="crowbar rack up")
     orders.send(rack.orders, orders.Order(name, fault))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import stat
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from crowbar.rack.virtual.faults import Fault, FaultKind
 from crowbar.rack.virtual.layout import RackFolder
 from crowbar.rack.virtual.orders import RELOAD, Order, parse_orders
 from crowbar.rack.virtual.power import Action, Event, decide
-from crowbar.rack.virtual.rack import too_few_watches
+from crowbar.rack.virtual.rack import set_fault, too_few_watches
 from crowbar.rack.virtual.record import Firmware, Kind, LinkRecord, RackRecord
 from crowbar_cli.commands import rack as command
 
@@ -160,6 +161,19 @@ def test_a_faulty_disk_is_seen_in_the_arguments() -> None:
     assert "filename=disk.raw" in line(FaultKind.NONE) and "blkdebug" not in line(FaultKind.NONE)
     assert "driver=blkdebug,image=medium" in line(FaultKind.DISK_FAILING)
     assert "filename=disk-small.raw" in line(FaultKind.DISK_SMALL)
+
+
+def test_a_clock_that_is_off_is_seen_in_the_arguments() -> None:
+    words = qemu.argv(MACHINE, qemu.boot_order("none"), "/dev/pts/9", kvm=False, fault=FaultKind.CLOCK_OFF)
+    begins = datetime.fromisoformat(words[words.index("-rtc") + 1].removeprefix("base=")).replace(tzinfo=UTC)
+    assert timedelta(minutes=59) < datetime.now(UTC) - begins < timedelta(minutes=61)
+    assert "-rtc" not in qemu.argv(MACHINE, qemu.boot_order("none"), "/dev/pts/9", kvm=False)
+
+
+def test_a_containers_clock_is_its_hosts(tmp_path: Path) -> None:
+    record.save(tmp_path, RACK)
+    with pytest.raises(InputError, match="server2 is a container: its clock is this host's"):
+        set_fault(tmp_path, "server2", Fault(FaultKind.CLOCK_OFF))
 
 
 @pytest.mark.parametrize(
