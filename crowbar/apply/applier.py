@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from crowbar.apply.bundle import bundle, extra_variables
+from crowbar.apply.connections import Connections
 from crowbar.apply.local import LocalTransport
 from crowbar.apply.model import Job, Rehearsed, Sink
 from crowbar.apply.rehearse import OPTIONS, Rehearsal
@@ -31,12 +32,13 @@ def unit_of(lane: int) -> str:
 
 
 def worker_command(unit: str) -> tuple[str, ...]:
-    """What runs a worker on a node, as the transient ``unit``.
+    """What runs a worker on a node, as the transient ``unit``, in place of one that an engine which died left there.
 
     By the unit's name systemd itself sees to it that there are never two of a lane, that nothing of one stays when
     it is stopped, and that its folder (with the secrets) is on a tmpfs and goes with it.
     """
     return (
+        *("sh", "-c", 'systemctl --quiet stop "$0.service" 2>/dev/null; exec "$@"', unit),
         "systemd-run",
         "--quiet",
         "--pipe",
@@ -78,23 +80,26 @@ def transport_to(node: Node, *, patience: float = 30) -> Transport:
 
 
 def stop_worker(transport: Transport, lane: int) -> None:
-    """End the worker that an engine which died, or a cancelled step, left on the node; none is fine too."""
+    """End the worker that runs on the node; none is fine too."""
     transport.run(["systemctl", "stop", f"{unit_of(lane)}.service"], timeout=60)
 
 
 class AnsibleApplier:
     """The real Applier."""
 
+    def __init__(self) -> None:
+        self._connections = Connections(transport_to)
+
+    def close(self) -> None:
+        """End the connections that were kept."""
+        self._connections.close()
+
     def apply(self, node: Node, jobs: Sequence[Job], sink: Sink, cancel: threading.Event, lane: int = 0) -> None:
         """Run the jobs on the node; see `crowbar.apply.model.Applier`."""
         if cancel.is_set():
             return
-        transport = transport_to(node)
-        try:
-            stop_worker(transport, lane)
+        with self._connections.to(node, lane) as transport:
             self._run(transport, node, jobs, sink, cancel, lane)
-        finally:
-            transport.close()
 
     def rehearse(self, node: Node, jobs: Sequence[Job], cancel: threading.Event) -> list[Rehearsed]:
         """Each job in check mode, one after the other; see `crowbar.apply.model.Applier`."""
@@ -142,7 +147,6 @@ class AnsibleApplier:
 def _rehearsed(transport: Transport, node: Node, job: Job) -> Rehearsed:
     """In a bundle of its own: what cannot be seen of one job, because another was not done yet, is no end of all."""
     unit, found = unit_of(_REHEARSAL), Rehearsal(job.key)
-    stop_worker(transport, _REHEARSAL)  # that of the job before may still be ending, and has the unit's name
     with (
         bundle(node.name, [job]) as folder,
         tempfile.TemporaryDirectory(prefix="crowbar-process-") as scratch,

@@ -11,10 +11,11 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from crowbar.apply.model import Job
 from crowbar.paths import data_dir
@@ -26,12 +27,6 @@ _IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", "tests", ".ansible")
 
 def render_play(jobs: Sequence[Job]) -> str:
     """The playbook of these jobs, one play each, named by the job's key."""
-    environment = Environment(  # the result is YAML for Ansible, not HTML
-        loader=FileSystemLoader(data_dir() / "playbooks"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        autoescape=False,  # noqa: S701 (YAML for Ansible, not HTML)
-    )
     described = [
         {
             "key": job.key,
@@ -44,7 +39,18 @@ def render_play(jobs: Sequence[Job]) -> str:
         }
         for index, job in enumerate(jobs)
     ]
-    return environment.get_template("step.yml.j2").render(jobs=described)
+    return _template().render(jobs=described)
+
+
+@cache  # compiling it takes longer than all else of a bundle
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(data_dir() / "playbooks"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        autoescape=False,  # noqa: S701 (YAML for Ansible, not HTML)
+    )
+    return environment.get_template("step.yml.j2")
 
 
 @contextlib.contextmanager

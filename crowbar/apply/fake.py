@@ -65,3 +65,6 @@ class FakeApplier:
     def journal(self, node: Node, units: Sequence[str], since: datetime | None) -> str:  # noqa: ARG002 (likewise)
         """The journals of the units, one after the other."""
         return "".join(self.journals.get(unit, "") for unit in units)
+
+    def close(self) -> None:
+        """It keeps none."""

@@ -101,3 +101,6 @@ class Applier(Protocol):
 
     def journal(self, node: Node, units: Sequence[str], since: datetime | None) -> str:
         """The last journal lines of these units on the node; "" where they cannot be had quickly."""
+
+    def close(self) -> None:
+        """Nothing more is to be done with it: connections that were kept end."""

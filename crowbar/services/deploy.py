@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from crowbar.apply.applier import AnsibleApplier
@@ -192,21 +193,21 @@ def deploy(
         _ensure_secrets(context, wanted)
         settle(context.store.networks, lay_out(context.store.networks, context.catalog, wanted))
         steps = _plan(context, wanted, selection, force=force, absent=absent)
-        applier = applier or AnsibleApplier()
-        run = Run(
-            context.store,
-            applier,
-            watcher,
-            {node.name: node for node in context.store.nodes.list()},
-            job_maker(context, wanted),
-            Redactor(context.store.secrets.values()),
-            cancel=cancel,
-            force=force,
-            selection=selection,
-            max_failures=limit,
-        )
-        done = run(steps, f"{len(steps.to_run)} of {len(steps.steps)} steps to run")
-        keep_journals(context, applier, context.store.deployments.steps(done.id))
+        with closing(applier or AnsibleApplier()) as applying:
+            run = Run(
+                context.store,
+                applying,
+                watcher,
+                {node.name: node for node in context.store.nodes.list()},
+                job_maker(context, wanted),
+                Redactor(context.store.secrets.values()),
+                cancel=cancel,
+                force=force,
+                selection=selection,
+                max_failures=limit,
+            )
+            done = run(steps, f"{len(steps.to_run)} of {len(steps.steps)} steps to run")
+            keep_journals(context, applying, context.store.deployments.steps(done.id))
         return done
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from crowbar.apply.model import Job
 from crowbar.catalog import variables as catalog_variables
 from crowbar.catalog.model import FactRef, SecretRef, WantedProposal
-from crowbar.catalog.variables import PublishedValues
+from crowbar.catalog.variables import Deployed, PublishedValues
 from crowbar.engine.plan import PlannedStep
 from crowbar.services.context import Context
 from crowbar.services.wanted import deployed
@@ -23,6 +23,7 @@ def job_maker(
     """Makes the job of a step, without those holders of roles that were lost meanwhile; ``secret`` gives secrets."""
     reveal = secret or context.store.secrets.value
     published = catalog_variables.published(context.catalog, deployed(context, proposals))
+    current = _Current(context, proposals)
 
     def job_of(step: PlannedStep, lost: frozenset[tuple[str, str]]) -> Job:
         barclamp = context.catalog.get(step.barclamp)
@@ -32,9 +33,9 @@ def job_maker(
                 variables = {"barclamp": barclamp.name, "role": role.name, "node": {"name": step.node}}
                 return Job(step.key, StepKind.REMOVE, role.path, role.name, (), role.units, variables)
             case StepKind.GATE if barclamp.gate is not None:
-                variables = _without_lost(_revealed(context, proposals, step, published, reveal), lost)
+                variables = _without_lost(_revealed(context, current(), step, published, reveal), lost)
                 return Job(step.key, StepKind.GATE, barclamp.gate.path, role.name, variables=variables)
-        variables = _revealed(context, proposals, step, published, reveal)
+        variables = _revealed(context, current(), step, published, reveal)
         return Job(step.key, StepKind.APPLY, role.path, role.name, role.packages, role.units, variables)
 
     return job_of
@@ -48,15 +49,32 @@ def _without_lost(variables: dict[str, Any], lost: frozenset[tuple[str, str]]) -
     return {**variables, "roles": roles}
 
 
+class _Current:
+    """What is wanted, with the facts that have been published by now. Nothing else of it changes in a deployment."""
+
+    def __init__(self, context: Context, proposals: Mapping[str, WantedProposal]) -> None:
+        self._context = context
+        self._proposals = proposals
+        self._digests: Mapping[tuple[str, str], str] | None = None
+        self._wanted = Deployed({}, {})
+
+    def __call__(self) -> Deployed:
+        """As it is now. What it is made of is read again only if there are other facts: of many nodes, that is long."""
+        digests = self._context.store.published.digests()
+        if digests != self._digests:
+            self._wanted = deployed(self._context, self._proposals, with_facts=True)
+            self._digests = digests
+        return self._wanted
+
+
 def _revealed(
     context: Context,
-    proposals: Mapping[str, WantedProposal],
+    wanted: Deployed,
     step: PlannedStep,
     published: PublishedValues,
     secret: Callable[[SecretRef], str],
 ) -> dict[str, Any]:
     """A step's variables with the values of secrets and of the facts that have been published by now."""
-    wanted = deployed(context, proposals, with_facts=True)
     seen = catalog_variables.variables(context.catalog, wanted, step.barclamp, step.role, step.node, published)
 
     def fact(ref: FactRef) -> str | None:
