@@ -67,8 +67,8 @@ def test_each_network_is_on_the_card_that_its_conduit_means(cluster: Cluster) ->
 def test_no_unit_failed_on_any_node(cluster: Cluster) -> None:
     for name in ("controller", "node1", "node2"):
         listed = cluster.on(name, "systemctl", "list-units", "--failed", "--plain", "--no-legend").splitlines()
-        # A container's root is not its own to mount anew; and a session fails whose program was killed, with the engine,
-        # before it could be put into it (rabbitmqctl is one such).
+        # A container's root is not its own to mount anew; and a session fails whose program was killed (with the
+        # engine) before it could be put into it: rabbitmqctl is one such.
         names = {line.split()[0] for line in listed}
         assert {one for one in names if not fnmatch(one, "session-*.scope")} <= {"systemd-remount-fs.service"}
 
