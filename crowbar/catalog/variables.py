@@ -50,18 +50,21 @@ class Deployed:
         """The reference to a barclamp's secret, in its present version."""
         return SecretRef(owner, name, self.versions.get(f"{owner}/{name}", 1))
 
-    @cached_property
-    def all_nodes(self) -> list[dict[str, Any]]:
-        """Every node as roles see it, by name."""
-        nodes = sorted(self.nodes.values(), key=lambda node: node.name)
-        return _Nodes({**_view(node), "aliases": list(node.aliases)} for node in nodes)
+    def all_nodes(self, barclamp: Barclamp) -> list[dict[str, Any]]:
+        """Every node as the roles of a barclamp see it, by name."""
+        networks = _networks(barclamp)
+        if networks not in self._all_nodes:
+            nodes = sorted(self.nodes.values(), key=lambda node: node.name)
+            self._all_nodes[networks] = _Nodes({**_view(one, networks), "aliases": list(one.aliases)} for one in nodes)
+        return self._all_nodes[networks]
 
     def roles(self, barclamp: Barclamp) -> dict[str, list[dict[str, Any]]]:
         """Each role of a barclamp with the nodes that hold it, in the proposal's order."""
         if barclamp.name not in self._roles:
-            elements = self.proposals[barclamp.name].elements
+            elements, networks = self.proposals[barclamp.name].elements, _networks(barclamp)
             self._roles[barclamp.name] = {
-                role: _Nodes(_view(self.nodes[name]) for name in elements.get(role, ())) for role in barclamp.roles
+                role: _Nodes(_view(self.nodes[name], networks) for name in elements.get(role, ()))
+                for role in barclamp.roles
             }
         return self._roles[barclamp.name]
 
@@ -74,6 +77,10 @@ class Deployed:
         return self._attributes[key]
 
     # The same lists and attributes are in the variables of every step: made once.
+
+    @cached_property
+    def _all_nodes(self) -> dict[frozenset[str] | None, list[dict[str, Any]]]:
+        return {}
 
     @cached_property
     def _roles(self) -> dict[str, dict[str, list[dict[str, Any]]]]:
@@ -127,7 +134,7 @@ def variables(
         "role": role,
         "domain": wanted.domain,
         "node": {
-            **_view(view),
+            **_view(view, _networks(clamp)),
             "address": view.addresses["admin"],
             "facts": {key: view.facts[key] for key in _FACTS if key in view.facts},
         },
@@ -139,7 +146,7 @@ def variables(
         "facts": {ref.name: ref for ref in wanted.facts if ref.owner == clamp.name and ref.role in before},
     }
     if clamp.roles[role].sees_nodes:
-        result["all_nodes"] = wanted.all_nodes
+        result["all_nodes"] = wanted.all_nodes(clamp)
     if clamp.roles[role].sees_networks:
         result["networks"] = {name: wanted.networks[name] for name in view.addresses if name in wanted.networks}
     return result
@@ -213,8 +220,15 @@ def _context(barclamp: Barclamp, wanted: Deployed, values: PublishedValues) -> d
     }
 
 
-def _view(node: NodeView) -> dict[str, Any]:
-    return {"name": node.name, "fqdn": node.fqdn, "addresses": dict(node.addresses)}
+def _networks(barclamp: Barclamp) -> frozenset[str] | None:
+    """The networks in which its roles see nodes' addresses; None for all. Others are no reason to apply them again."""
+    everything = any(role.sees_networks for role in barclamp.roles.values())
+    return None if everything else frozenset({"admin", *barclamp.networks})
+
+
+def _view(node: NodeView, networks: frozenset[str] | None) -> dict[str, Any]:
+    seen = {name: one for name, one in node.addresses.items() if networks is None or name in networks}
+    return {"name": node.name, "fqdn": node.fqdn, "addresses": seen}
 
 
 def _parts(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:

@@ -194,6 +194,35 @@ def test_volatile_facts_and_other_nodes_do_not_count(catalog: Catalog) -> None:
     assert changed(digests(catalog, before, *role), digests(catalog, more, *role)) == {"all_nodes"}
 
 
+def test_an_address_in_a_network_that_the_barclamp_does_not_name_is_not_seen(tmp_path: Path) -> None:
+    write(tmp_path, "plain")
+    write(tmp_path, "store", networks=["admin", "storage"])
+    write(tmp_path, "layout", roles={"layout-server": {"summary": "s", "sees_networks": True}})
+    for name in ("plain", "store", "layout"):
+        task(tmp_path / name / "roles" / f"{name}_server", f"{{{{ crowbar.roles['{name}-server'] }}}}")
+    found = load(tmp_path)
+
+    def wanted(**addresses: str) -> Deployed:
+        nodes = {"n1": node("n1", 1), "n2": node("n2", 2)}
+        nodes["n2"] = replace(nodes["n2"], addresses={**nodes["n2"].addresses, **addresses})
+        holders = ("n1", "n2")
+        proposals = {
+            name: WantedProposal(name, "default", elements={f"{name}-server": holders})
+            for name in ("plain", "store", "layout")
+        }
+        return Deployed(nodes, proposals)
+
+    def difference(barclamp: str, **addresses: str) -> set[str]:
+        role = f"{barclamp}-server"
+        before, after = wanted(storage="10.2.0.2"), wanted(**{"storage": "10.2.0.2", **addresses})
+        return changed(digests(found, before, barclamp, role), digests(found, after, barclamp, role))
+
+    assert difference("store", tenant="10.3.0.2") == difference("plain", tenant="10.3.0.2") == set()
+    assert difference("plain", storage="10.2.0.9") == set()
+    assert difference("store", storage="10.2.0.9") == {"roles.store-server"}
+    assert difference("layout", tenant="10.3.0.2") == {"roles.layout-server"}
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [
