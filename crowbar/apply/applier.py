@@ -25,6 +25,16 @@ _REHEARSAL = -1  # the lane that changes nothing: a deployment may run beside it
 _JOURNAL_LINES = 60
 _JOURNAL_PATIENCE = 3.0  # seconds: a node that is away has failed already
 
+# A worker that said all it had to say still has its unit's name for a moment, after it was stopped too.
+_IN_ITS_PLACE = """\
+systemctl --quiet stop "$0.service" 2>/dev/null
+tries=0
+while [ $((tries += 1)) -le 50 ] && [ "$(systemctl show --property=LoadState --value "$0.service")" = loaded ]; do
+    sleep 0.1
+done
+exec "$@"
+"""
+
 
 def unit_of(lane: int) -> str:
     """The name of a lane's unit, which is also that of its folder in /run."""
@@ -38,7 +48,7 @@ def worker_command(unit: str) -> tuple[str, ...]:
     it is stopped, and that its folder (with the secrets) is on a tmpfs and goes with it.
     """
     return (
-        *("sh", "-c", 'systemctl --quiet stop "$0.service" 2>/dev/null; exec "$@"', unit),
+        *("sh", "-c", _IN_ITS_PLACE, unit),
         "systemd-run",
         "--quiet",
         "--pipe",
