@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -82,23 +83,35 @@ class Database:
             raise fault from error
 
 
-def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that can say ON CONFLICT; both databases spell it alike, SQLAlchemy has a class for each."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
-
-
 def upsert(connection: Connection, table: Table, values: dict[str, Any]) -> None:
     """Insert the row, or replace the one with the same primary key."""
-    statement = insert(connection, table).values(values)
-    keys = [column.name for column in table.primary_key]
-    rest = {name: statement.excluded[name] for name in values if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest))
+    connection.execute(_upsert(connection.dialect.name, table, tuple(values)), values)
 
 
 def insert_if_missing(connection: Connection, table: Table, values: dict[str, Any]) -> None:
     """Insert the row unless there is one with the same primary key, also one that is just being committed."""
-    statement: Insert = insert(connection, table).values(values).on_conflict_do_nothing()
-    connection.execute(statement)
+    connection.execute(_insert_if_missing(connection.dialect.name, table), values)
+
+
+# Making a statement takes longer than running it, and steps write the same ones again and again.
+
+
+def insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that can say ON CONFLICT; both databases spell it alike, SQLAlchemy has a class for each."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+@cache
+def _upsert(dialect: str, table: Table, names: tuple[str, ...]) -> Insert:
+    statement = insert(dialect, table)
+    keys = [column.name for column in table.primary_key]
+    rest = {name: statement.excluded[name] for name in names if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=rest)
+
+
+@cache
+def _insert_if_missing(dialect: str, table: Table) -> Insert:
+    return insert(dialect, table).on_conflict_do_nothing()
 
 
 def _parse(url: str) -> URL:

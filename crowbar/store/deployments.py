@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, Update, func, insert, select, update
+from sqlalchemy import Connection, Row, RowMapping, Update, bindparam, func, insert, select, update
 
 from crowbar.store import tables as t
 from crowbar.store.applied import save_applied, taint_applied
@@ -20,6 +20,14 @@ DeploymentList = list[Deployment]  # inside the class, `list` is its method
 StepList = list[StepRow]
 
 RUNS_FOR_DURATION = 5
+
+_STEP = t.steps.c
+# Made once, with the columns to be set taken from its parameters: each step is updated several times.
+_STEP_UPDATE = (
+    update(t.steps)
+    .where(_STEP.id == bindparam("of_step"))
+    .returning(_STEP.key, _STEP.kind, _STEP.barclamp, _STEP.role, _STEP.node)
+)
 
 
 @dataclass(frozen=True)
@@ -164,9 +172,8 @@ def _close_steps(deployments: Sequence[int]) -> tuple[Update, Update]:
 
 
 def _update_step(connection: Connection, step_id: int, values: Mapping[str, Any]) -> Row[Any]:
-    """The step as it is after the update."""
-    statement = update(t.steps).where(t.steps.c.id == step_id).values(values).returning(*t.steps.c)
-    row = connection.execute(statement).one_or_none()
+    """What the step is, after the update."""
+    row = connection.execute(_STEP_UPDATE, {**values, "of_step": step_id}).one_or_none()
     if row is None:
         raise LookupError(f"there is no step {step_id}")
     return row

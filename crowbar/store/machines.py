@@ -61,7 +61,7 @@ class Machines:
             check_names(connection, node)
             insert_if_missing(connection, t.nodes, node_values(node))
             _check_kind(connection, machine.name)
-            statement = insert_for(connection, m.machines).values(values)
+            statement = insert_for(connection.dialect.name, m.machines).values(values)
             own = {name: statement.excluded[name] for name in values if name not in _LIVE}
             connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=own))
             put_macs(connection, machine.name, machine.macs)
