@@ -48,5 +48,6 @@ def _rendered(name: str) -> Iterator[tuple[str, str]]:
             text = text.replace(word, value)
         return text
 
-    for file in sorted(path for path in _FILES.rglob("*") if path.is_file()):
+    # Where our modules are compiled, what looks like one of them is compiled, too.
+    for file in sorted(path for path in _FILES.rglob("*") if path.is_file() and path.suffix != ".pyc"):
         yield filled(str(file.relative_to(_FILES))), filled(file.read_text())
