@@ -8,6 +8,7 @@ import pytest
 
 from crowbar.store.model import DeploymentStatus, Health, NodeState, StepKind, StepStatus
 from tests.cloud.conftest import ENGINE_KILLS, MACHINE_KILLS, Cloud
+from tests.systemd import FAILED, failed_units
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(3000)]
 MEMORY_LIMIT_MIB = 5 * 1024
@@ -61,7 +62,7 @@ def test_the_node_runs_only_the_units_of_its_roles(cloud: Cloud) -> None:
 
 
 def test_no_unit_failed(cloud: Cloud) -> None:
-    assert cloud.on_node("systemctl", "list-units", "--failed", "--plain", "--no-legend").strip() == ""
+    assert failed_units(cloud.on_node(*FAILED)) == set()
 
 
 def test_the_cloud_needs_less_than_five_gib(cloud: Cloud) -> None:

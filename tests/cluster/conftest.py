@@ -45,12 +45,13 @@ class Cluster:
 
     file: Path
     document: dict[str, Any]
+    state: StateDir = STATE
     applied_at_kills: list[int] = field(default_factory=list)
     seconds: float = 0
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Begin a `crowbar` command as a user does; what it says goes where the test's own goes."""
-        argv = [str(Path(sys.executable).with_name("crowbar")), "--state-dir", str(STATE.root), *words]
+        argv = [str(Path(sys.executable).with_name("crowbar")), "--state-dir", str(self.state.root), *words]
         return subprocess.Popen(argv, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
 
     def run(self, *words: str, status: int = 0) -> str:
@@ -94,7 +95,7 @@ class Cluster:
     @contextlib.contextmanager
     def context(self) -> Iterator[Context]:
         """The store and the catalog."""
-        with open_context(STATE) as context:
+        with open_context(self.state) as context:
             yield context
 
     def on(self, name: str, *argv: str, seconds: float = 60) -> str:
@@ -125,11 +126,11 @@ def applied_steps() -> int:
         return 0
 
 
-def forget() -> None:
+def forget(state: StateDir = STATE) -> None:
     """Take the rack away, and all but the images."""
-    argv = [str(Path(sys.executable).with_name("crowbar")), "--state-dir", str(STATE.root), "rack", "down", "--yes"]
+    argv = [str(Path(sys.executable).with_name("crowbar")), "--state-dir", str(state.root), "rack", "down", "--yes"]
     subprocess.run(argv, check=True, capture_output=True)
-    for path in STATE.root.glob("crowbar.db*"):
+    for path in state.root.glob("crowbar.db*"):
         path.unlink()
 
 
