@@ -25,7 +25,7 @@ from pathlib import Path
 import yaml
 
 BIN = Path(sys.executable).parent
-ROLES = 4  # on each node: system-node, ntp-client, dns-client and memcached-server; the first is the dns-server, too
+ROLES = 5  # on each node: system-node, ntp-client, ntp-clock, dns-client, memcached-server; n01 is the dns-server, too
 
 
 @dataclass(frozen=True)
