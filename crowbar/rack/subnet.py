@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from ipaddress import IPv4Network, ip_network
+from pathlib import Path
 
 from crowbar.errors import EnvironmentFault
 from crowbar.rack.host import run
+
+_LOCK = Path("/run/lock/crowbar-subnets")
 
 
 def _candidates() -> Iterator[IPv4Network]:
@@ -30,6 +35,14 @@ def free_subnet(used: Iterable[IPv4Network], wanted_too: Iterable[IPv4Network] =
         "Every private network that a container machine could have is routed by this host already.",
         hint="See `ip route show table all`.",
     )
+
+
+@contextmanager
+def choosing(lock: Path = _LOCK) -> Iterator[None]:
+    """While a subnet is chosen and put up: another command of this host waits, and then sees it in use. For root."""
+    with lock.open("a", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def check_routes(wanted: Iterable[IPv4Network], used: Iterable[IPv4Network]) -> None:

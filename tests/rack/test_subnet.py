@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import threading
 from ipaddress import IPv4Network, ip_network
+from pathlib import Path
 
 import pytest
 
 from crowbar.errors import EnvironmentFault
-from crowbar.rack.subnet import check_routes, free_subnet, host_networks
+from crowbar.rack.subnet import check_routes, choosing, free_subnet, host_networks
 
 
 def test_the_first_free_one_is_taken() -> None:
@@ -43,3 +45,21 @@ def test_the_hosts_networks_include_its_loopback() -> None:
     loopback = ip_network("127.0.0.1/32")
     assert any(network.overlaps(loopback) for network in host_networks())
     assert not any(network.overlaps(loopback) for network in host_networks(but="lo"))
+
+
+def test_one_command_chooses_at_a_time(tmp_path: Path) -> None:
+    """The next waits until the subnet of the one before is in use."""
+    lock = tmp_path / "lock"
+    order: list[str] = []
+
+    def another() -> None:
+        with choosing(lock):
+            order.append("another")
+
+    thread = threading.Thread(target=another)
+    with choosing(lock):
+        thread.start()
+        thread.join(0.3)
+        order.append("one")
+    thread.join(10)
+    assert order == ["one", "another"]

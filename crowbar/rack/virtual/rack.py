@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crowbar.errors import EnvironmentFault, InputError, NodeError
-from crowbar.rack import host
+from crowbar.rack import host, subnet
 from crowbar.rack.virtual import daemon, orders, qemu, record, vm, wiring
 from crowbar.rack.virtual.bmc import ping, simulator
 from crowbar.rack.virtual.choose import Wanted, check_count, new_machine
@@ -94,8 +94,23 @@ def provide(folder: Path, wanted: Mapping[str, Wanted]) -> RackRecord:
 def _grown(folder: Path, missing: Callable[[RackRecord], Mapping[str, Wanted]]) -> RackRecord:
     """The rack with the machines that ``missing`` tells of it as it is, running."""
     rack = RackFolder(folder.resolve())
+    _check_root()
     _make_folder(rack)
     with _locked(rack):
+        whole = _wired(rack, missing)
+        for machine in whole.machines:
+            _prepare(machine, rack.machine(machine.name), whole)
+        if not rack.orders.exists():
+            os.mkfifo(rack.orders, 0o600)
+        daemon.start(rack)
+        orders.send(rack.orders, orders.RELOAD)
+        _wait_for_bmcs(rack, whole)
+    return whole
+
+
+def _wired(rack: RackFolder, missing: Callable[[RackRecord], Mapping[str, Wanted]]) -> RackRecord:
+    """The rack as it is to be, written down, with its networks up."""
+    with subnet.choosing():
         old = record.load(rack.root) if (rack.root / record.NAME).exists() else wiring.plan_networks(rack.tag)
         new = [
             new_machine(rack.tag, number, one, old.bmc.network, name)
@@ -105,14 +120,12 @@ def _grown(folder: Path, missing: Callable[[RackRecord], Mapping[str, Wanted]]) 
         _check_host(whole)
         record.save(rack.root, whole)  # first: it says what there may be on the host
         wiring.up(whole, rack.tag)
-        for machine in whole.machines:
-            _prepare(machine, rack.machine(machine.name), whole)
-        if not rack.orders.exists():
-            os.mkfifo(rack.orders, 0o600)
-        daemon.start(rack)
-        orders.send(rack.orders, orders.RELOAD)
-        _wait_for_bmcs(rack, whole)
     return whole
+
+
+def _check_root() -> None:
+    if os.geteuid() != 0:
+        raise EnvironmentFault("A rack needs root.", hint="Run the command with sudo.")
 
 
 def _make_folder(rack: RackFolder) -> None:
@@ -131,8 +144,6 @@ def _locked(rack: RackFolder) -> Iterator[None]:
 
 
 def _check_host(rack: RackRecord) -> None:
-    if os.geteuid() != 0:
-        raise EnvironmentFault("A rack needs root.", hint="Run the command with sudo.")
     tools = dict(_TOOLS)
     kinds = {machine.kind for machine in rack.machines}
     if Kind.VM in kinds:
@@ -259,8 +270,7 @@ def down(folder: Path) -> bool:
     namespace = f"crowbar-{rack.tag}"
     if not there and not wiring.namespace_path(namespace).exists():
         return False
-    if os.geteuid() != 0:
-        raise EnvironmentFault("A rack needs root.", hint="Run the command with sudo.")
+    _check_root()
     _make_folder(rack)
     with _locked(rack):
         daemon.stop(rack)
