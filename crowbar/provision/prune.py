@@ -1,10 +1,11 @@
-"""Old node images, deleted: each takes gigabytes, and every new set of packages on the mirror makes one more.
+"""Old images, deleted: every new set of packages on the mirror makes one more, and node images take gigabytes each.
 
-It is beside the builder, not in it, as the builder's own content is a part of every image's name.
+It is beside the builders, not in them, as a builder's own content is a part of every image's name.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Collection, Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 
 KEPT = 2  # the present one, and the one to return to
 _MANIFEST = "image.json"
+_DISCOVERY = "discovery.json"
 _PACKED = ".raw.zst"
 _PARTIAL = "partial-"  # the builder deletes what is called so
 
@@ -36,7 +38,7 @@ def prune(images_dir: Path, standing: Collection[Path], progress: Callable[[str]
     ``progress`` is told of each, and of one that cannot be deleted. Only who holds the deployment lock may call it:
     nobody else is about to use an image then.
     """
-    found = [path for path in images_dir.glob(f"*/{_MANIFEST}") if not path.parent.name.startswith(_PARTIAL)]
+    found = [path for path in images_dir.glob(f"*/{_MANIFEST}") if _is_whole(path.parent)]
     used = {path.parent.name: path.stat().st_mtime for path in found}
     needed = {root.resolve().parent.name for root in standing if root.resolve().parent.parent == images_dir.resolve()}
     deleted = []
@@ -70,6 +72,30 @@ def prune_disks(disks_dir: Path, progress: Callable[[str], None]) -> list[str]:
             (disks_dir / f"{name}{suffix}").unlink(missing_ok=True)
         progress(f"deleted the packed node image {name[:12]}, which was not used any more")
     return deleted
+
+
+def prune_discovery(images_dir: Path, progress: Callable[[str], None]) -> list[str]:
+    """Delete the discovery systems but those that were booted from last, and bases of none of them; their names.
+
+    Only who holds the lock of that folder may call it.
+    """
+    manifests = {path.parent.name: path for path in images_dir.glob(f"*/{_DISCOVERY}") if _is_whole(path.parent)}
+    base_of = {
+        name: str(json.loads(path.read_text(encoding="utf-8")).get("base", "")) for name, path in manifests.items()
+    }
+    systems = {name: manifests[name].stat().st_mtime for name, base in base_of.items() if base}
+    bases = {name: manifests[name].stat().st_mtime for name, base in base_of.items() if not base}
+    old = superseded(systems, ())
+    needed = {base_of[name] for name in systems if name not in old}
+    deleted = [*old, *superseded(bases, needed)]
+    for name in deleted:
+        shutil.rmtree((images_dir / name).rename(images_dir / f"{_PARTIAL}{name}"))
+        progress(f"deleted the discovery system {name[:12]}, which was not used any more")
+    return deleted
+
+
+def _is_whole(folder: Path) -> bool:
+    return not folder.name.startswith(_PARTIAL)
 
 
 def _mounted_below(folder: Path) -> bool:

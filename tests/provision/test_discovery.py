@@ -115,6 +115,27 @@ def test_another_agent_is_another_system_on_the_same_base(
     assert (first.root / "usr/lib/crowbar/agent.pyz").read_bytes() == packed_agent()
 
 
+def test_the_two_that_were_used_last_stay(builds: Builds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images, told = tmp_path / "images", list[str]()
+    made = []
+    for agent in (b"one", b"two", b"three"):
+        changed = {**spec.OWN_FILES, "usr/lib/crowbar/agent.pyz": (lambda agent=agent: agent, 0o644)}
+        monkeypatch.setattr(spec, "OWN_FILES", changed)
+        made.append(build_discovery(images, told.append))
+        os.utime(images / made[-1].digest / "discovery.json", (len(made), len(made)))
+    assert [one.initrd.exists() for one in made] == [False, True, True]
+    assert [line for line in told if line.startswith("deleted")] == [
+        f"deleted the discovery system {made[0].digest[:12]}, which was not used any more"
+    ]
+    assert builds == ["base"]  # which goes with the last system on it
+    for number in range(2):
+        monkeypatch.setattr(build, "host_supply", lambda release, number=number: _supply(f"new {number}"))
+        last = build_discovery(images, told.append)
+        os.utime(images / last.digest / "discovery.json", (10 + number, 10 + number))
+    assert len(list(images.glob("base-*"))) == 2
+    assert not made[2].initrd.exists() and last.initrd.exists()
+
+
 def test_other_packages_are_another_base(builds: Builds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = build_discovery(tmp_path / "images", _quiet)
     monkeypatch.setattr(build, "host_supply", lambda release: _supply("two"))

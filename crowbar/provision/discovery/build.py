@@ -18,6 +18,7 @@ from crowbar.provision.image import shelf
 from crowbar.provision.image.debootstrap import Progress, command, run
 from crowbar.provision.image.inputs import write_inputs
 from crowbar.provision.image.spec import Supply, host_supply
+from crowbar.provision.prune import prune_discovery
 
 SPACE_NEEDED = 2 * 2**30  # while it is built; a tenth of it stays
 _MANIFEST = "discovery.json"
@@ -58,7 +59,9 @@ def build_discovery(images_dir: Path, progress: Progress) -> DiscoverySystem:
     with shelf.only_one(images_dir, progress):
         shelf.remove_partial(images_dir)
         try:
-            return _complete(_base(images_dir, progress))
+            found = _complete(_base(images_dir, progress))
+            prune_discovery(images_dir, progress)
+            return found
         finally:
             shelf.remove_partial(images_dir)
 
@@ -126,6 +129,8 @@ def _complete(base: Path) -> DiscoverySystem:
         shutil.rmtree(own)
         (work / "own.cpio.zst").unlink()
         _finish(work, folder, {"base": base.name})
+    for used in (base, folder):
+        os.utime(used / _MANIFEST)
     return DiscoverySystem(folder / _KERNEL, folder / _INITRD, folder / _ROOT, digest)
 
 
