@@ -12,7 +12,7 @@ from crowbar.apply.bundle import bundle, extra_variables
 from crowbar.apply.connections import Connections
 from crowbar.apply.local import LocalTransport
 from crowbar.apply.model import Job, Rehearsed, Sink
-from crowbar.apply.rehearse import OPTIONS, Rehearsal
+from crowbar.apply.rehearse import OPTIONS, Rehearsals
 from crowbar.apply.ssh import SshTransport
 from crowbar.apply.stream import process, transmit
 from crowbar.apply.translate import Translator
@@ -113,12 +113,12 @@ class AnsibleApplier:
 
     def rehearse(self, node: Node, jobs: Sequence[Job], cancel: threading.Event) -> list[Rehearsed]:
         """Each job in check mode, one after the other; see `crowbar.apply.model.Applier`."""
-        transport = transport_to(node)
-        try:
-            with _cancelling(node, cancel, _REHEARSAL):
-                return [_rehearsed(transport, node, job) for job in jobs if not cancel.is_set()]
-        finally:
-            transport.close()
+        found: list[Rehearsed] = []
+        with contextlib.closing(transport_to(node)) as transport, _cancelling(node, cancel, _REHEARSAL):
+            # One that cannot be seen to its end, because another was not done yet, say, is no end of those after it.
+            while len(found) < len(jobs) and not cancel.is_set():
+                found += _rehearsed(transport, node, jobs[len(found) :])
+        return found
 
     def journal(self, node: Node, units: Sequence[str], since: datetime | None) -> str:
         """The last journal lines of these units; see `crowbar.apply.model.Applier`."""
@@ -154,22 +154,22 @@ class AnsibleApplier:
             _conclude(translate, node, status, explanation, session, cancelled=cancel.is_set())
 
 
-def _rehearsed(transport: Transport, node: Node, job: Job) -> Rehearsed:
-    """In a bundle of its own: what cannot be seen of one job, because another was not done yet, is no end of all."""
-    unit, found = unit_of(_REHEARSAL), Rehearsal(job.key)
+def _rehearsed(transport: Transport, node: Node, jobs: Sequence[Job]) -> list[Rehearsed]:
+    """The jobs in one run, as far as it comes: one of which something cannot be seen ends it, and is the last there."""
+    unit, found = unit_of(_REHEARSAL), Rehearsals([job.key for job in jobs])
     with (
-        bundle(node.name, [job]) as folder,
+        bundle(node.name, jobs) as folder,
         tempfile.TemporaryDirectory(prefix="crowbar-process-") as scratch,
         transport.open(worker_command(unit)) as session,
     ):
         try:
-            transmit(session.stdin, str(folder), extra_variables([job]), ansible_settings(unit), OPTIONS)
+            transmit(session.stdin, str(folder), extra_variables(jobs), ansible_settings(unit), OPTIONS)
             session.close_stdin()
             status, explanation = process(session.stdout, scratch, found)
         except OSError as error:
             return found.end(f"The connection to the node was lost: {error}")
         if status == "successful":
-            return found.end()
+            return found.end("" if found.all_begun else "The node ended without it.")
         return found.end(explanation or session.stderr_tail().strip() or f"The worker ended with status {status!r}.")
 
 

@@ -1,4 +1,4 @@
-"""What a job would change, from the events of a run in Ansible's check mode. All in them came from a node."""
+"""What jobs would change, from the events of a run in Ansible's check mode. All in them came from a node."""
 
 from __future__ import annotations
 
@@ -70,6 +70,37 @@ class Rehearsal:
             tuple(self._others),
             self._error or reason,
         )
+
+
+class Rehearsals:
+    """Follows the events of several jobs' rehearsals in one run, one after the other."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._keys = keys
+        self._begun: list[Rehearsal] = []
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Take one event of ansible-runner."""
+        if event.get("event") == "playbook_on_play_start":
+            play = mapping(event.get("event_data")).get("play")
+            if len(self._begun) < len(self._keys) and play == self._keys[len(self._begun)]:
+                self._begun.append(Rehearsal(self._keys[len(self._begun)]))
+        elif self._begun:
+            self._begun[-1](event)
+
+    @property
+    def all_begun(self) -> bool:
+        """Whether the node came to the last of them."""
+        return len(self._begun) == len(self._keys)
+
+    def end(self, reason: str = "") -> list[Rehearsed]:
+        """What was found of those that had begun. ``reason`` is why the run did not come to its end, if it did not.
+
+        It is the last one's, or the first job's, if none had begun: of these there is always one.
+        """
+        if reason and not self._begun:
+            self._begun.append(Rehearsal(self._keys[0]))
+        return [one.end(reason if one is self._begun[-1] else "") for one in self._begun]
 
 
 def _texts(value: object) -> list[str]:

@@ -5,11 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from crowbar.apply.model import Rehearsed
-from crowbar.apply.rehearse import Rehearsal
+from crowbar.apply.rehearse import Rehearsal, Rehearsals
 
 
 def ok(task: str, **result: Any) -> dict[str, Any]:
     return {"event": "runner_on_ok", "event_data": {"task": task, "res": result}}
+
+
+def play(name: str) -> dict[str, Any]:
+    return {"event": "playbook_on_play_start", "event_data": {"play": name}}
+
+
+def several(*events: dict[str, Any]) -> Rehearsals:
+    rehearsals = Rehearsals(["one", "two", "three"])
+    for event in events:
+        rehearsals(event)
+    return rehearsals
 
 
 def heard(*events: dict[str, Any], reason: str = "") -> Rehearsed:
@@ -65,3 +76,27 @@ def test_a_node_that_lies_gets_no_further() -> None:
     )
     assert len(found.paths) == 1000
     assert found.diffs == ("\N{REPLACEMENT CHARACTER}[2J",), "cut between lines, and no control characters"
+
+
+def test_several_in_one_run_are_told_apart() -> None:
+    found = several(play("one"), ok("Files", changed=True, paths=["/one"]), play("two"), ok("Files", changed=True))
+    assert [(one.key, one.paths, one.others) for one in found.end()] == [
+        ("one", ("/one",), ()),
+        ("two", (), ("Files",)),
+    ]
+    assert not found.all_begun
+
+
+def test_the_last_that_had_begun_has_the_reason_why_the_run_ended() -> None:
+    failed = {"event": "runner_on_failed", "event_data": {"task": "Wait", "res": {"msg": "No answer."}}}
+    assert [one.error for one in several(play("one"), play("two"), failed).end("failed")] == [
+        "",
+        "Task 'Wait': No answer.",
+    ]
+    assert [one.error for one in several(play("one"), play("two")).end("gone")] == ["", "gone"]
+    assert [(one.key, one.error) for one in several().end("gone")] == [("one", "gone")]
+
+
+def test_a_node_does_not_choose_what_it_speaks_of() -> None:
+    found = several(play("three"), ok("Files", changed=True, paths=["/x"]), play("one"), play("one"), play("other"))
+    assert [(one.key, one.paths) for one in found.end()] == [("one", ())]
