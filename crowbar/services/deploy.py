@@ -24,7 +24,7 @@ from crowbar.services.absent import NOBODY, Absent, absent_nodes, without
 from crowbar.services.cards import keep_journals
 from crowbar.services.context import Context
 from crowbar.services.jobs import job_maker
-from crowbar.services.layout import lay_out, settle
+from crowbar.services.layout import lay_out, mixed, settle
 from crowbar.services.lock import deployment_lock
 from crowbar.services.wanted import choices_made, deployed, merged
 from crowbar.store.model import RUNNING_STATES, Deployment, Health, NodeKind, Proposal, StepKind
@@ -109,8 +109,15 @@ def _plan(
         notes=[
             *(f"{name} is left out: it {why}" for name, why in absent.why.items()),
             *choices_made(context.catalog, wanted),
+            *_mixed_networks(context, wanted.proposals),
         ],
     )
+
+
+def _mixed_networks(context: Context, proposals: Mapping[str, WantedProposal]) -> list[str]:
+    layout = lay_out(context.store.networks, context.catalog, proposals)
+    addresses = {node.name: layout.addresses(node.name, node.addresses) for node in context.store.nodes.list()}
+    return mixed(context.catalog, proposals, addresses)
 
 
 def _refuse_unknown_nodes(wanted: Deployed) -> None:

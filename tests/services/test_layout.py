@@ -34,6 +34,7 @@ roles:
 OTHER = """
 name: other
 summary: Something else
+networks: [admin, storage]
 roles:
   another: {summary: Another role}
 """
@@ -157,6 +158,16 @@ def test_networks_that_there_are_not_or_that_are_full_are_all_refused_before_any
         ]
     assert context.store.networks.hosts("storage") == []
     assert context.store.proposals.list() == []
+
+
+def test_nodes_with_a_network_beside_nodes_without_are_told(context: Context) -> None:
+    other = WantedProposal("other", "default", {}, {"another": ("m1", "m2", "m3")})
+    assert make_plan(context, [other]).notes == ()
+    assert make_plan(context, [*wires("m1", "m2", "m3"), other]).notes == ()
+    [note] = make_plan(context, [*wires("m2"), other]).notes
+    assert note.startswith("other: m1, m3 have no address in the network 'storage' and use their admin addresses")
+    alone = WantedProposal("other", "default", {}, {"another": ("m1",)})
+    assert make_plan(context, [*wires("m2"), alone]).notes == ()
 
 
 def test_a_plan_foresees_networks_and_nodes_that_are_only_in_a_file(context: Context) -> None:
