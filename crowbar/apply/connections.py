@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from crowbar.apply.transport import Transport
 from crowbar.store.model import Node
 
+_MOST_KEPT = 128  # each is a socket and a thread; of more nodes, those that were used last
+
 
 class Connections:
     """One for each node and lane, made when it is first needed. Each is used by one thread at a time."""
@@ -31,6 +33,10 @@ class Connections:
             raise
         with self._lock:
             self._idle[node.name, lane] = transport
+            oldest = next(iter(self._idle)) if len(self._idle) > _MOST_KEPT else None
+            surplus = self._idle.pop(oldest) if oldest else None
+        if surplus is not None:
+            surplus.close()
 
     def close(self) -> None:
         """End those that are not in use."""

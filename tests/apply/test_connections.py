@@ -54,3 +54,12 @@ def test_one_that_something_went_wrong_with_is_not_used_again() -> None:
     assert made[0].closed
     with connections.to(ONE, 0) as link:
         assert link is made[1]
+
+
+def test_of_many_nodes_those_stay_that_were_used_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crowbar.apply.connections._MOST_KEPT", 2)
+    made, connections = _connections()
+    for name in ("a", "b", "a", "c"):
+        with connections.to(Node(name, NodeKind.MACHINE, {}), 0):
+            pass
+    assert [(link.node, link.closed) for link in made] == [("a", False), ("b", True), ("c", False)]
