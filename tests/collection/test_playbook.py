@@ -49,9 +49,13 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def play(project: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    program = str(Path(sys.executable).with_name("ansible-playbook"))
-    variables = {"target": project, "password": "hunter2hunter2", "ansible_python_interpreter": sys.executable}
+PROGRAM = Path(sys.executable).with_name("ansible-playbook")
+OWN = PROGRAM.read_text().partition("\n")[0].removeprefix("#!")  # the Python that runs it
+ANOTHER = "/usr/bin/python3"
+
+
+def play(project: Path, *more: str, interpreter: str = OWN) -> subprocess.CompletedProcess[str]:
+    variables = {"target": project, "password": "hunter2hunter2", "ansible_python_interpreter": interpreter}
     given = [word for name, value in variables.items() for word in ("-e", f"{name}={value}")]
     environment = {
         # Coverage of Ansible's own processes would only cost time.
@@ -62,13 +66,18 @@ def play(project: Path, *more: str) -> subprocess.CompletedProcess[str]:
         "LC_ALL": "C.UTF-8",
     }
     me = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
-    command = [program, "-i", "localhost,", "-c", "local", "play.yml", *given, "-e", f"me={me}", *more]
+    command = [str(PROGRAM), "-i", "localhost,", "-c", "local", "play.yml", *given, "-e", f"me={me}", *more]
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_a_play_writes_checks_and_publishes_without_showing_a_secret(project: Path) -> None:
-    first = play(project, "-vvv", "--diff")
+@pytest.mark.parametrize(("interpreter", "shells"), [(OWN, False), (ANOTHER, True)])
+def test_a_play_writes_checks_and_publishes_without_showing_a_secret(
+    project: Path, interpreter: str, shells: bool
+) -> None:
+    """Also by Ansible's own way, with a shell and another Python for each module, as from elsewhere."""
+    first = play(project, "-vvv", "--diff", interpreter=interpreter)
     assert first.returncode == 0, first.stdout + first.stderr
+    assert ("EXEC /bin/sh" in first.stdout) is shells
     assert "changed=1" in first.stdout
     assert (project / "a.conf").read_text() == "[DEFAULT]\npassword = hunter2hunter2\nword = inner\ndebug = true\n"
     assert (project / "b.txt").read_text() == "hunter2hunter2\n"

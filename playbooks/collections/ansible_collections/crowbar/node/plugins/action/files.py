@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 from ansible_collections.crowbar.node.plugins.module_utils import ini, render
+from ansible_collections.crowbar.node.plugins.plugin_utils.inline import InlineAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(InlineAction):
     """Templates are looked for, and rendered, as `ansible.builtin.template` does it."""
 
-    TRANSFERS_FILES = False
     _VALID_ARGS = frozenset(("files", "defaults"))
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -29,7 +28,7 @@ class ActionModule(ActionBase):
         if wrong:
             raise AnsibleActionFail("\n".join(wrong))
         files = [self._ready(entry, defaults, variables) for entry in entries]
-        return self._execute_module(module_name="crowbar.node.files", module_args={"files": files}, task_vars=variables)
+        return self.run_module("files", {"files": files}, variables)
 
     def _ready(
         self, entry: Mapping[str, Any], defaults: Mapping[str, Any], variables: dict[str, Any]

@@ -1,0 +1,75 @@
+"""Running this collection's modules in Ansible's own process, where that process is on the node.
+
+Ansible packs a module for every task, hands it to a shell, and starts another Python for it, which takes several times
+what our modules do. Where a node applies its roles to itself none of that is needed; and as Ansible forks for each task
+anyway, what a module leaves behind in its process is gone with the task.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils import basic
+from ansible.module_utils.common.json import Direction, get_module_encoder
+from ansible.plugins.action import ActionBase
+
+_COLLECTION = "crowbar.node."
+_MODULES = "ansible_collections.crowbar.node.plugins.modules."
+_PROFILE = "legacy"  # how Ansible spells arguments for a module like ours
+
+
+class InlineAction(ActionBase):
+    """What actions of this collection are made of."""
+
+    TRANSFERS_FILES = False
+
+    def run_module(self, name: str, arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Run the module ``crowbar.node.NAME``; its result.
+
+        In this process, unless the node is elsewhere or the task asks for what only Ansible's own way has.
+        """
+        given = dict(arguments)
+        if self._runs_here(variables):
+            self._update_module_args(_COLLECTION + name, given, variables)
+            return called(name, given)
+        result: dict[str, Any] = self._execute_module(
+            module_name=_COLLECTION + name, module_args=given, task_vars=dict(variables)
+        )
+        return result
+
+    def _runs_here(self, variables: Mapping[str, Any]) -> bool:
+        return (
+            self._connection.transport == "local"
+            and variables.get("ansible_python_interpreter") == sys.executable
+            and not self._play_context.become
+            and not self._task.async_val
+            and not any(self._task.environment or ())
+        )
+
+
+def called(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What the module says, given its arguments where `AnsibleModule` looks for them.
+
+    Raises AnsibleActionFail if it says nothing.
+    """
+    module = importlib.import_module(_MODULES + name)
+    encoder = get_module_encoder(_PROFILE, Direction.CONTROLLER_TO_MODULE)
+    given = json.dumps({"ANSIBLE_MODULE_ARGS": dict(arguments)}, cls=encoder).encode()
+    # There is no public way to them but ansible.module_utils.testing, which sets the same two.
+    basic._ANSIBLE_ARGS = given  # noqa: SLF001 (see above)
+    basic._ANSIBLE_PROFILE = _PROFILE  # noqa: SLF001 (see above)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):  # exit_json and fail_json end so
+        module.main()
+    try:
+        result: dict[str, Any] = json.loads(said.getvalue())
+    except ValueError as error:
+        raise AnsibleActionFail(f"Module {name} ended without a result: {said.getvalue()[-500:]}") from error
+    return result

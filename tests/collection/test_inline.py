@@ -1,0 +1,46 @@
+"""Modules that run in Ansible's own process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils import basic
+from ansible_collections.crowbar.node.plugins.modules import check
+from ansible_collections.crowbar.node.plugins.plugin_utils.inline import called
+
+from crowbar.paths import data_dir
+
+COLLECTION = data_dir() / "playbooks" / "collections" / "ansible_collections" / "crowbar" / "node"
+
+
+@pytest.fixture(autouse=True)
+def no_arguments_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(basic, "_ANSIBLE_ARGS", None)
+    monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", None)
+
+
+def test_every_module_of_the_collection_does() -> None:
+    routing = yaml.safe_load((COLLECTION / "meta" / "runtime.yml").read_text())["plugin_routing"]["action"]
+    modules = {path.stem for path in (COLLECTION / "plugins" / "modules").glob("*.py")}
+    own = {path.stem for path in (COLLECTION / "plugins" / "action").glob("*.py")} - {"inline"}
+    assert set(routing) | own == modules
+    assert {route["redirect"] for route in routing.values()} == {"crowbar.node.inline"}
+
+
+def test_what_it_says_is_the_result(tmp_path: Path) -> None:
+    found = called("check", {"checks": [{"command": ["true"]}], "timeout": 1})
+    assert found["changed"] is False and "failed" not in found
+    missing = str(tmp_path / "missing")
+    found = called("check", {"checks": [{"command": ["test", "-e", missing]}], "timeout": 0})
+    assert found["failed"] and missing in found["msg"] + str(found["faults"])
+    found = called("check", {"checks": [], "chekcs": []})
+    assert found["failed"] and "chekcs" in found["msg"]
+
+
+def test_one_that_says_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "main", lambda: print("half a "))
+    with pytest.raises(AnsibleActionFail, match="check ended without a result: half a"):
+        called("check", {"checks": []})
