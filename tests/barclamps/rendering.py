@@ -65,7 +65,7 @@ def _written(task: Task, variables: dict[str, Any], loader: DataLoader) -> dict[
     action = action_loader.get(
         "crowbar.node.files",
         task=ready,
-        connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nonexistent")),
+        connection=SimpleNamespace(transport="none", _shell=SimpleNamespace(tmpdir="/nonexistent")),
         play_context=PlayContext(),
         loader=loader,
         templar=templar,

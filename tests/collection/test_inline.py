@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
-import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils import basic
 from ansible_collections.crowbar.node.plugins.modules import check
-from ansible_collections.crowbar.node.plugins.plugin_utils.inline import called
+from ansible_collections.crowbar.node.plugins.plugin_utils.inline import InlineAction, called
 
 from crowbar.paths import data_dir
 
-COLLECTION = data_dir() / "playbooks" / "collections" / "ansible_collections" / "crowbar" / "node"
+COLLECTION = data_dir() / "playbooks" / "collections" / "ansible_collections" / "crowbar" / "node" / "plugins"
 
 
 @pytest.fixture(autouse=True)
@@ -22,12 +22,12 @@ def no_arguments_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", None)
 
 
-def test_every_module_of_the_collection_does() -> None:
-    routing = yaml.safe_load((COLLECTION / "meta" / "runtime.yml").read_text())["plugin_routing"]["action"]
-    modules = {path.stem for path in (COLLECTION / "plugins" / "modules").glob("*.py")}
-    own = {path.stem for path in (COLLECTION / "plugins" / "action").glob("*.py")} - {"inline"}
-    assert set(routing) | own == modules
-    assert {route["redirect"] for route in routing.values()} == {"crowbar.node.inline"}
+def test_every_module_of_the_collection_has_an_action_for_it() -> None:
+    modules = {path.stem for path in (COLLECTION / "modules").glob("*.py")}
+    assert {path.stem for path in (COLLECTION / "action").glob("*.py")} == modules
+    for name in modules:
+        action = importlib.import_module(f"ansible_collections.crowbar.node.plugins.action.{name}")
+        assert issubclass(action.ActionModule, InlineAction)
 
 
 def test_what_it_says_is_the_result(tmp_path: Path) -> None:

@@ -26,9 +26,14 @@ _PROFILE = "legacy"  # how Ansible spells arguments for a module like ours
 
 
 class InlineAction(ActionBase):
-    """What actions of this collection are made of."""
+    """The action of a module: it gets the task's arguments as they are, unless a subclass makes others of them."""
 
     TRANSFERS_FILES = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the module that the task names; its result."""
+        super().run(tmp, task_vars)
+        return self.run_module(self._task.action.rpartition(".")[2], self._task.args, task_vars or {})
 
     def run_module(self, name: str, arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         """Run the module ``crowbar.node.NAME``; its result.
