@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -66,3 +69,19 @@ def test_the_export_is_an_ansible_project_that_changes_nothing_on_the_cloud(clou
     text = b"".join(path.read_bytes() for path in project.rglob("*") if path.is_file() and "vault" not in path.name)
     with cloud.context() as context:
         assert [value for value in context.store.secrets.values() if value.encode() in text] == []
+    recap = _played(project).partition("PLAY RECAP")[2]
+    assert recap.count("changed=0 ") == 1, recap
+    assert recap.count("failed=0 ") == recap.count("unreachable=0 ") == 1
+
+
+def _played(project: Path) -> str:
+    """What `ansible-playbook` says, run from the project's folder as somebody without Crowbar would."""
+    ours = ("ANSIBLE", "PYTHONPATH", "CROWBAR", "COVERAGE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    environment = {**kept, "ANSIBLE_NOCOLOR": "1", "LANG": "C.UTF-8", "ANSIBLE_HOME": str(project.parent / "ansible")}
+    program = str(Path(sys.executable).with_name("ansible-playbook"))
+    done = subprocess.run(
+        [program, "site.yml"], cwd=project, env=environment, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    return done.stdout

@@ -70,7 +70,7 @@ def test_a_compute_is_removed_and_forgotten_everywhere(cluster: Cluster) -> None
     assert {key for key, step in steps.items() if step["kind"] == "remove"} == {
         f"{role}@node3"
         for role in (
-            *("system/system-node", "network/network", "ntp/ntp-client", "dns/dns-client"),
+            *("system/system-node", "network/network", "ntp/ntp-client", "ntp/ntp-clock", "dns/dns-client"),
             *("nova/nova-compute", "quantum/quantum-network", "swift/swift-storage", "cinder/cinder-volume"),
         )
     }
