@@ -68,8 +68,8 @@ def called(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     encoder = get_module_encoder(_PROFILE, Direction.CONTROLLER_TO_MODULE)
     given = json.dumps({"ANSIBLE_MODULE_ARGS": dict(arguments)}, cls=encoder).encode()
     # There is no public way to them but ansible.module_utils.testing, which sets the same two.
-    basic._ANSIBLE_ARGS = given  # noqa: SLF001 (see above)
-    basic._ANSIBLE_PROFILE = _PROFILE  # noqa: SLF001 (see above)
+    basic._ANSIBLE_ARGS = given  # noqa: SLF001 (AnsibleModule reads it)
+    basic._ANSIBLE_PROFILE = _PROFILE  # noqa: SLF001 (AnsibleModule reads it)
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):  # exit_json and fail_json end so
         module.main()
