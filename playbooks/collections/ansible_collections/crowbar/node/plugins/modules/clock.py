@@ -16,10 +16,6 @@ options:
     type: list
     elements: str
     required: true
-  settable:
-    description: Whether the clock is the node's own; a container's is its host's.
-    type: bool
-    default: true
   tolerance:
     description: Seconds that it may be off.
     type: float
@@ -87,7 +83,6 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "servers": {"type": "list", "elements": "str", "required": True},
-            "settable": {"type": "bool", "default": True},
             "tolerance": {"type": "float", "default": 1.0},
             "timeout": {"type": "int", "default": 10},
         },
@@ -100,7 +95,7 @@ def main() -> None:
     if offset is None:
         module.fail_json(msg=f"No time server answers: {server}")
     wrong = abs(offset) > module.params["tolerance"]
-    if wrong and not module.params["settable"]:
+    if wrong and process.run(["systemd-detect-virt", "--quiet", "--container"], timeout=_PATIENCE).status == 0:
         module.fail_json(msg=f"The clock is wrong by {offset:.1f} s. It is the container's host's: set it there.")
     if wrong and not module.check_mode and (fault := step(server, timeout)):
         module.fail_json(msg=f"The clock is wrong by {offset:.1f} s and could not be set: {fault}")
