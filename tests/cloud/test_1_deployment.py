@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 import pytest
 
@@ -59,6 +59,28 @@ def test_the_node_runs_only_the_units_of_its_roles(cloud: Cloud) -> None:
         if not unit.startswith(("systemd-", "user@", "session-", "getty@", "epmd"))
     }
     assert others == set()
+
+
+def test_no_unit_that_stops_takes_the_folders_of_another(cloud: Cloud) -> None:
+    """Packages have their units share folders in /run, which systemd removes with the first one that is stopped."""
+    shown = cloud.on_node(
+        *(
+            "systemctl",
+            "show",
+            "--state=running",
+            "--property=Id,RuntimeDirectory,RuntimeDirectoryPreserve",
+            "*.service",
+        )
+    )
+    users: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for block in shown.split("\n\n"):
+        unit = dict(line.split("=", 1) for line in block.splitlines())
+        for folder in unit["RuntimeDirectory"].split():
+            users[folder].append(unit)
+    shared = {folder: units for folder, units in users.items() if len(units) > 1}
+    assert {"nova", "lock/nova", "swift", "lock/swift", "cinder", "lock/cinder"} <= shared.keys()
+    taking = {one["Id"] for units in shared.values() for one in units if one["RuntimeDirectoryPreserve"] == "no"}
+    assert taking == set()
 
 
 def test_no_unit_failed(cloud: Cloud) -> None:

@@ -162,7 +162,17 @@ def test_check_mode_says_whose_change_would_restart_a_unit(machine: Machine, tmp
     assert "watched" not in run_module("units", wanted)
     answer = run_module("units", wanted, check_mode=True)
     assert answer["actions"] == []
-    assert {str(config), "/etc/systemd/system/api.service"} <= set(answer["watched"]["api.service"])
+    own = {f"/etc/systemd/system/{rest}" for rest in ("api.service", "api.service.d/*")}
+    assert {str(config)} | own <= set(answer["watched"]["api.service"])
+
+
+def test_drop_ins_of_a_names_beginning_hold_for_a_unit_too() -> None:
+    assert systemd.drop_ins("nova-api-metadata.service") == [
+        "nova-api-metadata.service.d",
+        "nova-api-.service.d",
+        "nova-.service.d",
+    ]
+    assert systemd.drop_ins("api.timer") == ["api.timer.d"]
 
 
 def test_it_waits_for_ports_and_says_which_did_not_answer(machine: Machine, run_module: Run) -> None:

@@ -64,6 +64,17 @@ def full_name(name: str) -> str:
     return name if name.endswith(_TYPES) else f"{name}.service"
 
 
+def drop_ins(name: str) -> list[str]:
+    """The folders whose drop-ins hold for the unit ``name`` (with type), as systemd.unit(5) has them.
+
+    For ``nova-api.service``: ``nova-api.service.d``, ``nova-.service.d``.
+    """
+    stem, _, kind = name.rpartition(".")
+    words = stem.split("-")
+    prefixes = ["-".join(words[:count]) + "-" for count in range(len(words) - 1, 0, -1)]
+    return [f"{prefix}.{kind}.d" for prefix in (stem, *prefixes)]
+
+
 def decide(unit: Unit, digest: str, started_with: str, newest: float) -> Do:
     """What ``unit`` needs to run with the configuration whose digest is ``digest``.
 

@@ -150,7 +150,8 @@ class Units:
         newest = max((path.stat().st_mtime for path in digests.matching(patterns)), default=0.0)
         action = systemd.decide(unit, digest, self._stamps.read(unit.name), newest)
         if action is systemd.Do.NOTHING:
-            self.watched[unit.name] = [*patterns, f"{_OWN_UNITS}{unit.name}", f"{_OWN_UNITS}{unit.name}.d/*"]
+            own = (f"{_OWN_UNITS}{unit.name}", *(f"{_OWN_UNITS}{folder}/*" for folder in systemd.drop_ins(unit.name)))
+            self.watched[unit.name] = [*patterns, *own]
         else:
             if unit.broken and not self._check_mode:
                 systemd.call("reset-failed", unit.name)
