@@ -12,6 +12,7 @@ from hypothesis import settings
 from crowbar.provision.image import ImageSpec, build_image
 from crowbar.store.database import Database, sqlite_url
 from crowbar.store.schema import migrate
+from tests.built import SHARED
 
 # On a busy machine an example may take any time; what hangs is ended by pytest's own timeout.
 settings.register_profile("crowbar", deadline=None)
@@ -35,13 +36,12 @@ def _slowness(item: pytest.Item) -> int:
 
 # A small image for all tests that need a real one; kept between runs, as it takes twenty seconds to build.
 SMALL_PACKAGES = ("memcached", "systemd-container")
-_IMAGES = Path(__file__).parents[1] / ".cache" / "tests" / "images"
 
 
 @pytest.fixture(scope="session")
 def small_image() -> Path:
     """The root folder of an image of the base packages and one service. Never to be written to."""
-    return build_image(ImageSpec(SMALL_PACKAGES), _IMAGES, print).path
+    return build_image(ImageSpec(SMALL_PACKAGES), SHARED.images, print).path
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ def verify(
     """
     wanted = with_needs(CheckName if checks is None else checks)
     session = _Session(reporter, access.password)
-    scenario = session.prepare(access, workdir, screenshots)
+    scenario = session.prepare(access, workdir, screenshots, wanted)
     if scenario is None:
         return Report(tuple(session.done.values()))
     leftovers: tuple[str, ...] = ()
@@ -81,12 +81,14 @@ class _Session:
         self._reporter = reporter
         self._password = password
 
-    def prepare(self, access: CloudAccess, workdir: Path, screenshots: Path | None) -> Scenario | None:
+    def prepare(
+        self, access: CloudAccess, workdir: Path, screenshots: Path | None, wanted: Collection[CheckName]
+    ) -> Scenario | None:
         """Sign in; a cloud that does not let us in fails its first check, and there is nothing to go on with."""
         started = time.monotonic()
         try:
             cloud = sign_in(access, self._waiting(CheckName.CATALOG, started))
-            scenario = Scenario(cloud, new_run(), workdir, screenshots)
+            scenario = Scenario(cloud, new_run(), workdir, screenshots, wanted)
         except CLOUD_ERRORS as error:
             self._finish(CheckName.CATALOG, CheckStatus.FAILED, started, _said(error))
             return None

@@ -6,10 +6,12 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import paramiko
 
@@ -27,6 +29,7 @@ _TRANSFER = 20 * 1000 * 1000  # bytes each way
 _FIRST_HOST, _SECOND_HOST = 10, 20  # the last parts of the two instances' addresses
 _FIRST_OF_COMPUTES = 100  # and of those on the other hypervisors
 _METADATA = "http://169.254.169.254/openstack/latest/meta_data.json"
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -65,20 +68,36 @@ def boot_id(guest: Guest) -> str:
     return guest.text("cat /proc/sys/kernel/random/boot_id")
 
 
+def begun(begin: Callable[[], Value]) -> Future[Value]:
+    """What ``begin`` gave, or what it raised: asked for now, it is the result of the check that looks at it later."""
+    found: Future[Value] = Future()
+    try:
+        found.set_result(begin())
+    except Exception as error:  # noqa: BLE001 (the check that asks for the result gets it)
+        found.set_exception(error)
+    return found
+
+
 @dataclass
 class Scenario:
-    """One run against one cloud. A check leaves here what those that need it go on from."""
+    """One run against one cloud. A check leaves here what those that need it go on from.
+
+    ``wanted`` are the checks that will be tried: what takes the cloud a while by itself is begun ahead of them.
+    """
 
     cloud: Cloud
     run: str
     workdir: Path
     screenshots: Path | None
+    wanted: Container[CheckName] = tuple(CheckName)
     waiting: Waiting = unheard
     image_id: str = field(init=False)
     template: Template = field(init=False)
     segment: Segment = field(init=False)
     first: Instance = field(init=False)
     second: Instance = field(init=False)
+    others: Future[dict[str, Instance]] = field(init=False)
+    volume_id: Future[str] = field(init=False)
     disk: storage.Disk = field(init=False)
 
     def catalog(self) -> str:
@@ -103,10 +122,14 @@ class Scenario:
         return f"network {networks.CIDR} (MTU {self.segment.mtu}), router to the external network, security group"
 
     def instance(self) -> str:
-        """An active instance."""
+        """An active instance. Those on the other hypervisors boot, and a volume is made, while other checks run."""
         self.template = Template(self.image_id, servers.flavor(self.cloud, f"{self.run}-flavor"))
         self.first = start_instance(self.cloud, f"{self.run}-a", self.template, self.segment, _FIRST_HOST)
         servers.wait_active(self.cloud, self.first.id)
+        if CheckName.COMPUTES in self.wanted:
+            self.others = begun(self._start_others)
+        if CheckName.VOLUME in self.wanted and self.cloud.has(*BLOCK_STORAGE):
+            self.volume_id = begun(lambda: storage.create_volume(self.cloud, f"{self.run}-volume", near=self.first.id))
         return f"{self.first.name} is active at {self.first.port.fixed_ip}, floating IP {self.first.port.floating_ip}"
 
     def second_project(self) -> str:
@@ -162,7 +185,8 @@ class Scenario:
 
     def volume(self) -> str:
         """Attach a volume and write to it."""
-        volume_id = storage.create_volume(self.cloud, f"{self.run}-volume", near=self.first.id)
+        volume_id = self.volume_id.result()
+        storage.wait_volume(self.cloud, volume_id, "available")
         with self.first.login() as guest:
             self.disk = storage.attach(self.cloud, self.first.id, volume_id, guest)
         return f"attached as {self.disk.device}, 8 MiB written and read back"
@@ -178,19 +202,24 @@ class Scenario:
                 raise CheckError("Nova said that it had rebooted the instance, but the same kernel is running on.")
         return f"logged in again {time.monotonic() - started:.1f} s after the hard reboot was asked for"
 
-    def computes(self) -> str:
-        """An instance on each hypervisor is reached from the first one, by small packets and by the largest."""
+    def _start_others(self) -> dict[str, Instance]:
+        """An instance on each other hypervisor, by the hypervisor; they are not waited for."""
         here = computes.host_of(self.cloud, self.first.id)
         others = [host for host in computes.hypervisors(self.cloud) if host != here]
         if not others:
             raise NotHereError(f"the cloud has one hypervisor, {here}")
-        started = {
+        return {
             host: start_instance(
                 *(self.cloud, f"{self.run}-c{number}", self.template, self.segment),
                 *(_FIRST_OF_COMPUTES + number, host),
             )
             for number, host in enumerate(others)
         }
+
+    def computes(self) -> str:
+        """An instance on each hypervisor is reached from the first one, by small packets and by the largest."""
+        started = self.others.result()
+        here = computes.host_of(self.cloud, self.first.id)
         for host, instance in started.items():
             servers.wait_active(self.cloud, instance.id)
             if (found := computes.host_of(self.cloud, instance.id)) != host:
@@ -200,7 +229,7 @@ class Scenario:
                 guest.text("uname -s")
             with self.first.login() as guest:
                 computes.reach(guest, instance.port.fixed_ip, self.segment.mtu, host)
-        return f"an instance on each of {', '.join(others)} is reached from the one on {here}"
+        return f"an instance on each of {', '.join(started)} is reached from the one on {here}"
 
     def detach(self) -> str:
         """The volume kept its content over everything so far; detach it."""

@@ -29,14 +29,13 @@ class Disk:
 
 
 def create_volume(cloud: Cloud, name: str, *, near: str) -> str:
-    """A new volume, waited for until it is available; its id.
+    """Ask for a new volume; its id. It is not waited for.
 
     Back ends that are directories of their nodes can only serve instances there: it is made on the host of the
     instance ``near``, where Cinder's InstanceLocalityFilter is on; other clouds do not heed that.
     """
     hints = {"local_to_instance": near}
     volume = cloud.connection.block_storage.create_volume(name=name, size=_VOLUME_GIB, scheduler_hints=hints)
-    wait_volume(cloud, volume.id, "available")
     return str(volume.id)
 
 

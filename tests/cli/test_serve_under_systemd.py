@@ -16,11 +16,11 @@ from crowbar.paths import StateDir
 from crowbar.provision.discovery import build_discovery
 from crowbar.services.context import open_context
 from crowbar.store.machine_model import Network
+from tests.built import SHARED
 from tests.provision.admin_host import PROGRAM, AdminHost, admin_host
 from tests.provision.dnsmasq.lan import DhcpClient, Lan, inside, lan
 
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(900)]
-_DISCOVERY = Path(__file__).parents[2] / ".cache" / "tests" / "images"
 CROWBAR = str(Path(sys.executable).with_name("crowbar"))
 STATE = "/var/lib/crowbar"
 UNIT = "crowbar-serve.service"
@@ -36,12 +36,12 @@ def cable() -> Iterator[Lan]:
 @pytest.fixture(scope="module")
 def host(cable: Lan, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdminHost]:
     """With the unit in its place and an admin network; its discovery system is built already."""
-    built = build_discovery(_DISCOVERY, print)
+    built = build_discovery(SHARED.discovery, print)
     with admin_host(tmp_path_factory.mktemp("admin") / "host", cable.server) as booted:
         state = StateDir(booted.root / STATE.removeprefix("/"))
         shutil.rmtree(state.root, ignore_errors=True)  # this host's own, as it is below
-        for name in (built.digest, *(path.name for path in _DISCOVERY.glob("base-*"))):
-            shutil.copytree(_DISCOVERY / name, state.discovery / name, symlinks=True)
+        for name in (built.digest, *(path.name for path in SHARED.discovery.glob("base-*"))):
+            shutil.copytree(SHARED.discovery / name, state.discovery / name, symlinks=True)
         with open_context(state) as context:
             context.store.networks.save(
                 Network("admin", "10.99.7.0/24", ranges={"dynamic": ("10.99.7.100", "10.99.7.150")})

@@ -22,9 +22,9 @@ from crowbar.paths import StateDir
 from crowbar.rack.container import ContainerMachine
 from crowbar.services.context import Context, open_context
 from crowbar.store.model import Node, StepKind
+from tests.built import state_dir
 
-# Kept between runs for its images alone, which take minutes to build; the cloud itself is new every time.
-STATE = StateDir(Path(__file__).parents[2] / ".cache" / "cloud-tests")
+STATE = state_dir("cloud-tests")  # the cloud itself is new every time
 ENGINE_KILLS = 3  # tests/cluster has twenty
 MACHINE_KILLS = 1
 DEPLOY_SECONDS = 1500

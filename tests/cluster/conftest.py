@@ -28,10 +28,10 @@ from crowbar.services.context import Context, open_context
 from crowbar_cli import disk_image
 from crowbar_cli.nodes import packages_of
 from crowbar_cli.options import Settings
+from tests.built import state_dir
 from tests.rack.virtual.traces import traces
 
-# Kept between runs for its images alone, which take minutes to build; the cluster itself is new every time.
-STATE = StateDir(Path(__file__).parents[2] / ".cache" / "cluster-tests")
+STATE = state_dir("cluster-tests")  # the cluster itself is new every time
 SHIPPED = data_dir() / "playbooks" / "clusters" / "rack.yml"
 KILLS = 20
 EARLY_KILLS = 6  # so many while the machines are discovered and installed, the others while roles are applied

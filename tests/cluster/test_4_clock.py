@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from crowbar.paths import StateDir
-from tests.cluster.conftest import STATE, Cluster, forget
+from tests.built import state_dir
+from tests.cluster.conftest import Cluster, forget
 
 pytestmark = [pytest.mark.cloud, pytest.mark.long, pytest.mark.timeout(3000)]
 
@@ -33,7 +33,7 @@ DOCUMENT = {
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The two machines, one with a clock that stays an hour behind whenever it starts."""
-    state = StateDir(STATE.root.with_name("clock-tests"))
+    state = state_dir("clock-tests")
     found = Cluster(tmp_path_factory.mktemp("clock") / "cluster.yml", dict(DOCUMENT), state)
     found.write()
     forget(state)

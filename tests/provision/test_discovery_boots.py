@@ -18,13 +18,13 @@ import pytest
 from crowbar.provision.discovery import DiscoverySystem, build_discovery
 from crowbar_inventory.hardware import BootMode
 from crowbar_inventory.parse import parse
+from tests.built import SHARED
 from tests.inventory.admin import AdminNode
 from tests.inventory.test_agent_install import MACHINE
 from tests.inventory.test_agent_on_disk import MIB, make_image
 from tests.provision.lan import Lan, lan
 
 pytestmark = pytest.mark.machine
-_IMAGES = Path(__file__).parents[2] / ".cache" / "tests" / "images"
 MAC = "52:54:00:aa:bb:01"
 UUID = "4c4c4544-0031-5910-8052-b4c04f435931"
 INVENTORY = "/v1/agent/inventory"
@@ -33,7 +33,7 @@ PATIENCE = 240  # of a loaded host; an idle one needs a twentieth
 
 @pytest.fixture(scope="module")
 def system() -> DiscoverySystem:
-    return build_discovery(_IMAGES, print)
+    return build_discovery(SHARED.discovery, print)
 
 
 @pytest.fixture(scope="module")

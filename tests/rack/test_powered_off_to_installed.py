@@ -16,14 +16,13 @@ from typing import Any
 import pytest
 
 from crowbar.apply.ssh import SshTransport
-from crowbar.paths import StateDir
 from crowbar.rack.virtual.layout import RackFolder
 from crowbar.services.context import open_context
+from tests.built import state_dir
 from tests.rack.virtual.traces import traces
 
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(1500)]
-# Kept between runs for its images alone, which take minutes to build.
-STATE = StateDir(Path(__file__).parents[2] / ".cache" / "rack-tests")
+STATE = state_dir("rack-tests")
 LIMIT = 900.0  # seconds; an idle host needs a seventh of it
 
 

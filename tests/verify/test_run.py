@@ -98,6 +98,35 @@ def test_an_instance_that_is_not_reached_is_shown_by_its_console(
     assert fake.names() == []
 
 
+@pytest.mark.parametrize(("check", "ahead"), [(N.COMPUTES, {"-a", "-c0", "-c1"}), (N.METADATA, {"-a"})])
+def test_instances_elsewhere_boot_while_the_first_is_waited_for(
+    check: CheckName,
+    ahead: set[str],
+    fake: FakeCloud,
+    access: CloudAccess,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They are asked for before anybody has logged in to the first one, which nobody ever does here."""
+    monkeypatch.setattr(guest, "SSH_TIMEOUT", 0.2)
+    fake.hypervisors("node2")  # beside the one that it has
+    launched: list[str] = []
+    real = servers.launch
+    monkeypatch.setattr(
+        servers, "launch", lambda cloud, name, *rest: (launched.append(name), real(cloud, name, *rest))[1]
+    )
+    report = verify(access, workdir=tmp_path, reporter=unheard, checks=[check])
+    assert statuses(report)[N.SSH] is S.FAILED
+    assert {name[name.rindex("-") :] for name in launched} == ahead
+    assert fake.names() == []
+
+
+def test_what_was_begun_ahead_fails_in_the_check_that_looks_at_it() -> None:
+    assert scenario.begun(lambda: "volume").result() == "volume"
+    with pytest.raises(ZeroDivisionError):
+        scenario.begun(lambda: 1 // 0).result()
+
+
 def test_an_object_that_comes_back_different_is_a_failure(fake: FakeCloud, access: CloudAccess, tmp_path: Path) -> None:
     fake.corrupt = True
     report = verify(access, workdir=tmp_path, reporter=unheard, checks=[N.OBJECT, N.IMAGE])

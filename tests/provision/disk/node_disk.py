@@ -7,13 +7,12 @@ from pathlib import Path
 
 from crowbar.provision.disk import DISK_PACKAGES, DiskImage, pack_disk
 from crowbar.provision.image import ImageSpec, build_image
-
-_CACHE = Path(__file__).parents[3] / ".cache" / "tests"
+from tests.built import SHARED
 
 
 def node_disk() -> DiskImage:
     """The base packages and a kernel."""
-    return pack_disk(build_image(ImageSpec(DISK_PACKAGES), _CACHE / "images", print), _CACHE / "disks", print)
+    return pack_disk(build_image(ImageSpec(DISK_PACKAGES), SHARED.images, print), SHARED.disks, print)
 
 
 def unpack(disk: DiskImage, target: Path) -> Path:

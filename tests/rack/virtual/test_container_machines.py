@@ -27,6 +27,7 @@ from crowbar.rack.virtual import Fault, FaultKind, Firmware, Kind, MachineRecord
 from crowbar.rack.virtual.layout import RackFolder
 from crowbar.rack.virtual.netboot import ipxe
 from crowbar_inventory.hardware import BootMode
+from tests.built import SHARED
 from tests.inventory.admin import AdminNode
 from tests.provision.disk.node_disk import node_disk
 from tests.rack.virtual.traces import console, ipmi, sol, traces, wait_for
@@ -34,7 +35,6 @@ from tests.rack.virtual.traces import console, ipmi, sol, traces, wait_for
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(900)]
 FIRST, SECOND = "server1", "server2"
 SLOW = 300.0
-_IMAGES = Path(__file__).parents[3] / ".cache" / "tests" / "images"
 
 
 @dataclass
@@ -74,7 +74,7 @@ def image() -> DiskImage:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, image: DiskImage) -> Iterator[Site]:
-    discovery = build_discovery(_IMAGES, print)
+    discovery = build_discovery(SHARED.discovery, print)
     state = tmp_path_factory.mktemp("state")
     folder = state / "rack"
     with ExitStack() as stack:
