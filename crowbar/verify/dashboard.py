@@ -21,7 +21,9 @@ from crowbar.verify.process import PACKAGES_HINT
 
 _BROWSER = "/usr/bin/chromium"  # Debian's chromium
 _DRIVER = "/usr/bin/chromedriver"  # and chromium-driver
-_TIMEOUT = 90  # seconds for one page: the first ones after a deployment are slow
+# Seconds for one page, and for what is looked for on it: the first ones after a deployment are slow.
+_LOADED = 90
+_SEEN = 90
 _WINDOW = "--window-size=1400,1000"
 
 
@@ -41,7 +43,7 @@ def _browser(workdir: Path) -> Iterator[Chrome]:
         options.add_argument(f"--user-data-dir={profile}")
         driver = Chrome(options=options, service=ChromeService(_DRIVER))
         try:
-            driver.set_page_load_timeout(_TIMEOUT)
+            driver.set_page_load_timeout(_LOADED)
             yield driver
         finally:
             driver.quit()
@@ -62,11 +64,11 @@ class _Tour:
     def wait(self, what: str, selector: str, by: str = By.CSS_SELECTOR) -> WebElement:
         seen = expected_conditions.visibility_of_element_located((by, selector))
         try:
-            return WebDriverWait(self._driver, _TIMEOUT).until(seen)
+            return WebDriverWait(self._driver, _SEEN).until(seen)
         except TimeoutException as error:
             text = self._driver.find_element(By.TAG_NAME, "body").text[:400]
             raise CheckError(
-                f"The Dashboard did not show {what} at {self._driver.current_url} within {_TIMEOUT} s. "
+                f"The Dashboard did not show {what} at {self._driver.current_url} within {_SEEN} s. "
                 f"It is titled {self._driver.title!r} and says:\n{text}"
             ) from error
 

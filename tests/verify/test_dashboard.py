@@ -80,7 +80,7 @@ def test_the_instance_is_seen_and_photographed(url: str, tmp_path: Path) -> None
 def test_what_is_not_seen_is_told_with_the_page_that_was(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dashboard, "_TIMEOUT", 3)
+    monkeypatch.setattr(dashboard, "_SEEN", 3)
     with pytest.raises(CheckError) as caught:
         dashboard.visit(access("wrong"), url, ("web", "4711"), tmp_path, None)
     assert "a page for a signed-in user at" in caught.value.message
