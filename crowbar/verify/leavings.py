@@ -139,19 +139,28 @@ def _projects(cloud: Cloud, mine: Mine) -> Iterator[Leaving]:
     yield from _found("project", _named(client.projects(), mine), client.delete_project)
 
 
-# In the order of removal, which is the reverse of how one thing stands on another.
-KINDS = (
-    Kind("instances", ("compute",), _servers),
-    Kind("keys", ("compute",), _keypairs),
-    Kind("volumes", BLOCK_STORAGE, _volumes),
-    Kind("floating IPs", ("network",), _floating_ips),
-    Kind("routers", ("network",), _routers),
-    Kind("ports", ("network",), _ports),
-    Kind("networks", ("network",), _networks),
-    Kind("security groups", ("network",), _groups),
-    Kind("flavors", ("compute",), _flavors),
-    Kind("images", ("image",), _images),
-    Kind("containers", ("object-store",), _containers),
-    Kind("users", (), _users),
-    Kind("projects", (), _projects),
+# In the order of removal, which is the reverse of how one thing stands on another. What stands together goes at once.
+WAVES = (
+    (
+        Kind("instances", ("compute",), _servers),
+        Kind("keys", ("compute",), _keypairs),
+        Kind("floating IPs", ("network",), _floating_ips),
+        Kind("flavors", ("compute",), _flavors),
+        Kind("images", ("image",), _images),
+        Kind("containers", ("object-store",), _containers),
+    ),
+    (
+        Kind("volumes", BLOCK_STORAGE, _volumes),
+        Kind("routers", ("network",), _routers),
+        Kind("ports", ("network",), _ports),
+    ),
+    (
+        Kind("networks", ("network",), _networks),
+        Kind("security groups", ("network",), _groups),
+    ),
+    # Keys are found by their users, and security groups by their projects.
+    (
+        Kind("users", (), _users),
+        Kind("projects", (), _projects),
+    ),
 )

@@ -8,41 +8,46 @@ from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import NotFoundException, SDKException
 
 from crowbar.verify.cloud import Cloud
-from crowbar.verify.leavings import KINDS, Kind, Leaving, Mine
+from crowbar.verify.leavings import WAVES, Kind, Leaving, Mine
 from crowbar.verify.model import CheckError
 from crowbar.verify.poll import NotYet, until
 
-_TIMEOUT = 180.0  # seconds for all of one kind to be gone
+_TIMEOUT = 180.0  # seconds for all of one wave to be gone
 _EVERY = 0.3  # seconds between looks
 _ASK_AGAIN = 50  # looks after which a removal that was accepted, but did not happen, is asked for again
 
 
 def remove(cloud: Cloud, mine: Mine) -> tuple[str, ...]:
-    """Remove everything of the runs that ``mine`` names, kind by kind, waiting until it is gone.
+    """Remove everything of the runs that ``mine`` names, wave by wave, waiting until it is gone.
 
     Returns what is still there after some minutes, with the last reason; () if nothing.
     """
     left: list[str] = []
-    for kind in KINDS:
-        if not kind.services or cloud.has(*kind.services):
-            left += _remove_kind(cloud, kind, mine)
+    for wave in WAVES:
+        left += _remove_kinds(cloud, [kind for kind in wave if not kind.services or cloud.has(*kind.services)], mine)
     return tuple(left)
 
 
-def _remove_kind(cloud: Cloud, kind: Kind, mine: Mine) -> Sequence[str]:
+def _remove_kinds(cloud: Cloud, kinds: Sequence[Kind], mine: Mine) -> Sequence[str]:
     asked: dict[str, int] = {}  # the id of what was accepted for removal -> looks since then
+    left = list(kinds)
 
     def probe() -> None:
-        try:
-            leavings = list(kind.find(cloud, mine))
-        except (SDKException, ClientException) as error:
-            raise NotYet(f"cannot list {kind.name}: {error}") from error
-        seen = list(_ask(leavings, asked))
+        seen: list[str] = []
+        for kind in tuple(left):
+            try:
+                leavings = list(kind.find(cloud, mine))
+            except (SDKException, ClientException) as error:
+                seen.append(f"cannot list {kind.name}: {error}")
+                continue
+            seen += _ask(leavings, asked)
+            if not leavings:
+                left.remove(kind)
         if seen:
             raise NotYet("; ".join(seen))
 
     try:
-        until(f"Removal of {kind.name}", probe, timeout=_TIMEOUT, every=_EVERY)
+        until("Removal", probe, timeout=_TIMEOUT, every=_EVERY)
     except CheckError as failure:
         return (failure.message,)
     return ()
