@@ -149,7 +149,7 @@ def test_the_nodes_with_all_copies_of_objects_are_not_taken_out_at_once(cluster:
 
 
 def test_a_dead_node_is_replaced(cluster: Cluster) -> None:
-    """By another machine; nothing of the dead one is known any more. As docs/how-to/change-a-running-cloud.md has it."""
+    """By another machine, and nothing of the dead one is known any more."""
     objects = Objects(cluster)
     digests = objects.put()
     cluster.run("rack", "fault", "node2", "power-cut")
