@@ -216,8 +216,11 @@ def group(settings: Settings, group_name: str, wanted: tuple[str, ...], groups: 
 def delete(settings: Settings, wanted: tuple[str, ...], groups: tuple[str, ...], every: bool, yes: bool) -> None:
     """Forget machines, with their hardware, addresses and history. Their disks keep what they have.
 
+    One that is left on goes on using its address, which the next new machine may be given: power it off before.
+
     \b
-    Example:  crowbar machines delete node3
+    Example:  crowbar machines power off node3
+              crowbar machines delete node3
     """
     from crowbar.services.machines.wishes import delete as forget
 
