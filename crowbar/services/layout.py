@@ -48,6 +48,7 @@ def lay_out(networks: Networks, catalog: Catalog, proposals: Mapping[str, Wanted
     """
     wanted = addressed(catalog, proposals)
     known = {network.name: network for network in networks.list()}
+    last = networks.last_given()
     faults = [Fault(f"network {one}", f"there is none{nearest(one, list(known))}") for one in wanted.keys() - known]
     holders = {node for one in proposals.values() for nodes in one.elements.values() for node in nodes}
     given: dict[str, dict[str, str]] = {}
@@ -56,7 +57,7 @@ def lay_out(networks: Networks, catalog: Catalog, proposals: Mapping[str, Wanted
         have = {entry.node: entry.address for entry in networks.hosts(name)}
         nodes = wanted.get(name, ())
         try:
-            found = _in_network(network, have, nodes)
+            found = _in_network(network, have, nodes, last.get(name, -1))
         except InputError as error:
             faults.extend(error.faults)
             continue
@@ -108,13 +109,14 @@ def settle(networks: Networks, layout: Layout) -> None:
             networks.release(node, name)
 
 
-def _in_network(network: Network, have: Mapping[str, str], nodes: Sequence[str]) -> dict[str, str]:
+def _in_network(network: Network, have: Mapping[str, str], nodes: Sequence[str], last: int) -> dict[str, str]:
     """Each node's address in the network: the one that it has, or of those that are free."""
     found = {node: have[node] for node in nodes if node in have}
     new = [node for node in nodes if node not in have] if network.name != _ADMIN else []
     base = int(IPv4Network(network.subnet).network_address)
     span = positions(network, HOST)
-    free = list(islice(free_positions(span, {int(IPv4Address(one)) - base for one in have.values()}), len(new)))
+    taken = {int(IPv4Address(one)) - base for one in have.values()}
+    free = list(islice(free_positions(span, taken, last), len(new)))
     if len(free) < len(new):
         why = f"{len(new)} more nodes are to have an address in it, and its range {HOST!r} has {len(free)} left"
         raise InputError("Too few addresses.", faults=[Fault(f"network {network.name}", why)])

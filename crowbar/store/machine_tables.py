@@ -118,6 +118,7 @@ networks = Table(
     Column("mtu", Integer, nullable=False),
     Column("ranges", Json, nullable=False),
     Column("auto_approve", Boolean, nullable=False),
+    Column("last_given", Integer, nullable=False, server_default="-1"),  # a position; none is -1
 )
 
 allocations = Table(

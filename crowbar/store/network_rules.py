@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network
-from itertools import combinations
+from itertools import chain, combinations
 
 from crowbar.errors import Fault
 from crowbar.store.machine_model import Network
@@ -72,14 +72,20 @@ def positions(network: Network, use: str) -> range:
     return range(first, last + 1)
 
 
-def free_positions(span: range, taken: Collection[int]) -> Iterator[int]:
-    """The positions of the span that nobody has, in the order in which they are given.
+def next_position(span: range, last: int) -> int:
+    """The one after the position that was given last, around the span's end."""
+    return last + 1 if last + 1 in span and last in span else span.start
 
-    First those after the last one that is taken, so that an address that was just freed rests; then the gaps.
+
+def free_positions(span: range, taken: Collection[int], last: int) -> Iterator[int]:
+    """The positions of the span that nobody has, in the order in which they are given: on from the ``last`` one given.
+
+    So an address that is freed rests for as long as there are others: whoever had it may still be using it.
     """
-    after = max((position for position in taken if position in span), default=span.start - 1) + 1
-    yield from range(after, span.stop)
-    yield from (position for position in range(span.start, after) if position not in taken)
+    begin = next_position(span, last)
+    for position in chain(range(begin, span.stop), range(span.start, begin)):
+        if position not in taken:
+            yield position
 
 
 def address_at(network: Network, position: int) -> str:

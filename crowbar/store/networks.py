@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from crowbar.errors import EnvironmentFault, Fault, InputError
 from crowbar.store import tables as t
 from crowbar.store.database import Database, upsert
 from crowbar.store.machine_model import HostEntry, Network
 from crowbar.store.machine_tables import allocations, networks
-from crowbar.store.network_rules import HOST, address_at, conflicts, faults_of, free_positions, positions
+from crowbar.store.network_rules import HOST, address_at, conflicts, faults_of, free_positions, next_position, positions
 
 NetworkList = list[Network]  # inside the class, `list` is its method
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
@@ -61,6 +61,13 @@ class Networks:
         with self._database.read() as connection:
             return [_network(row) for row in connection.execute(select(networks).order_by(networks.c.name))]
 
+    def last_given(self) -> dict[str, int]:
+        """The position that each network gave last, by name: the next ones follow it. -1 where it gave none."""
+        with self._database.read() as connection:
+            return {
+                row.name: row.last_given for row in connection.execute(select(networks.c.name, networks.c.last_given))
+            }
+
     def delete(self, name: str) -> None:
         """Forget the network, if there is one.
 
@@ -99,6 +106,7 @@ class Networks:
                 position = _free(connection, found)
                 row = {"network": network, "node": node, "position": position, "mac": mac}
                 connection.execute(insert(allocations).values(row))
+                connection.execute(update(networks).where(networks.c.name == network).values(last_given=position))
             elif mac:
                 connection.execute(update(allocations).where(c.network == network, c.node == node).values(mac=mac))
             address = address_at(found, position)
@@ -138,20 +146,18 @@ def _locked(connection: Connection, name: str) -> Network:
 
 
 def _free(connection: Connection, network: Network) -> int:
-    """The next position of the range `host`, as `free_positions` has them; mostly by a look at the last one alone."""
+    """The next position of the range `host`, as `free_positions` has them; mostly by a look at one alone."""
     span = positions(network, HOST)
     if not span:
         fault = Fault(f"network {network.name} ranges", f"has no range {HOST!r}")
         raise InputError(f"Network {network.name!r} has no addresses for nodes.", faults=[fault])
     c = allocations.c
-    inside: tuple[ColumnElement[bool], ...] = (c.network == network.name, c.position.between(span.start, span.stop - 1))
-    last = connection.scalar(select(func.max(c.position)).where(*inside))
-    if last is None:
-        return span.start
-    if last + 1 < span.stop:
-        return int(last) + 1
-    taken = set(connection.scalars(select(c.position).where(*inside)))
-    for position in free_positions(span, taken):
+    last = connection.scalars(select(networks.c.last_given).where(networks.c.name == network.name)).one()
+    at_hand = next_position(span, last)
+    if connection.scalar(select(c.node).where(c.network == network.name, c.position == at_hand)) is None:
+        return at_hand
+    inside = select(c.position).where(c.network == network.name, c.position.between(span.start, span.stop - 1))
+    for position in free_positions(span, set(connection.scalars(inside)), last):
         return position
     first, end = network.ranges[HOST]
     raise EnvironmentFault(

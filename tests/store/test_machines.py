@@ -218,7 +218,7 @@ def test_what_belongs_to_a_deleted_machine_goes(store: Store, machine: Machine) 
     assert store.machine_events.timeline("m1", machine.macs) == []
     assert len(store.machine_events.timeline("m2")) == 1
     store.machines.save(Machine("m3", macs=machine.macs))
-    assert store.networks.allocate("admin", "m3", machine.macs[0]) == "10.0.0.10"
+    assert store.networks.allocate("admin", "m3", machine.macs[0]) == "10.0.0.11"  # what was freed rests
 
 
 def test_however_many_machines_are_listed_in_three_queries(store: Store, machine: Machine) -> None:

@@ -52,6 +52,29 @@ def test_what_an_older_crowbar_kept_is_still_there(url: str, key_file: Path) -> 
         assert [view.machine.name for view in store.machines.list()] == ["m1"]
 
 
+def test_networks_of_an_older_crowbar_go_on_after_the_highest_address_that_they_gave(url: str, key_file: Path) -> None:
+    database = Database(url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        for name in ("admin", "idle"):
+            connection.execute(
+                text("INSERT INTO networks VALUES (:name, '10.0.0.0/24', '', 0, 1500, :ranges, false)"),
+                {"name": name, "ranges": '{"host": ["10.0.0.10", "10.0.0.20"]}'},
+            )
+    for name in ("m1", "m2"):
+        Nodes(database).save(Node(name, NodeKind.CONTAINER, {}))
+    with database.write() as connection:
+        for name, position in (("m1", 14), ("m2", 12)):
+            row = {"node": name, "position": position}
+            connection.execute(text("INSERT INTO allocations VALUES ('admin', :node, '', :position)"), row)
+    database.close()
+    with open_store(url, key_file) as store:
+        assert store.networks.last_given() == {"admin": 14, "idle": -1}
+
+
 def test_the_head_is_the_newest_migration() -> None:
     folder = Path(schema.__file__).parent / "migrations"
     assert ScriptDirectory(str(folder)).get_current_head() == schema.HEAD

@@ -216,7 +216,8 @@ def group(settings: Settings, group_name: str, wanted: tuple[str, ...], groups: 
 def delete(settings: Settings, wanted: tuple[str, ...], groups: tuple[str, ...], every: bool, yes: bool) -> None:
     """Forget machines, with their hardware, addresses and history. Their disks keep what they have.
 
-    One that is left on goes on using its address, which the next new machine may be given: power it off before.
+    Power off before one that is not to go on as it is: left on, it keeps its address in use. Crowbar gives that to
+    another machine only when the network has no other left.
 
     \b
     Example:  crowbar machines power off node3
