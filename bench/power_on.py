@@ -1,0 +1,150 @@
+"""How long a server takes from the order to power on until it is installed and its SSH answers, each kind alone.
+
+A virtual rack of one machine at a time: a container, a BIOS and a UEFI machine, over IPMI, DHCP, TFTP and HTTP, with
+the small image (no barclamp's packages). The floor is what no installer can go below: the same machine, installed,
+cycled by its BMC, until its SSH answers again. Discovery system and image are built before, and kept in --state-dir.
+Run it as root on an idle host:  .venv/bin/python bench/power_on.py [--kinds container bios uefi] [--runs N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+LIMIT = 1800.0  # seconds; building the discovery system and the image for the first time is in it
+KINDS = {"container": ("container", "bios"), "bios": ("vm", "bios"), "uefi": ("vm", "uefi")}
+AIMS = {"container": 20, "bios": 100}  # seconds from power-on to `installed`
+
+
+@dataclass(frozen=True)
+class Crowbar:
+    """The command, on one state folder."""
+
+    state: Path
+
+    def argv(self, *words: str) -> list[str]:
+        """The command line."""
+        return [str(Path(sys.executable).with_name("crowbar")), "--state-dir", str(self.state), *words]
+
+    def run(self, *words: str) -> str:
+        """What the command prints; the benchmark ends with it if it fails."""
+        return subprocess.run(self.argv(*words), stdout=subprocess.PIPE, check=True, text=True, timeout=LIMIT).stdout
+
+    def read(self, *words: str) -> Any:
+        """What the command prints as JSON."""
+        return json.loads(self.run(*words, "--output", "json"))
+
+    def machine(self) -> dict[str, Any]:
+        """The only machine that there is."""
+        [one] = self.read("machines", "list")["machines"]
+        return dict(one)
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[None]:
+        """While inside, `crowbar serve` runs."""
+        log = self.state / "serve.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(self.argv("serve"), stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        try:
+            until(lambda: "Serving" in log.read_text())
+            yield
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+    @contextlib.contextmanager
+    def rack(self, kind: str, firmware: str) -> Iterator[None]:
+        """One machine without power on an empty store."""
+        for path in self.state.glob("crowbar.db*"):
+            path.unlink()
+        self.run("rack", "up", "--machines", "1", "--kind", kind, "--firmware", firmware, "--disk", "4")
+        try:
+            yield
+        finally:
+            self.run("rack", "down", "--yes")
+
+
+def until(holds: Any, every: float = 0.5) -> None:
+    deadline = time.monotonic() + LIMIT
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(every)
+
+
+def answers(address: str) -> bool:
+    """Whether an SSH server greets there."""
+    try:
+        with socket.create_connection((address, 22), 0.5) as connection:
+            connection.settimeout(2)
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def phases(crowbar: Crowbar, name: str) -> dict[str, float]:
+    """Seconds from the first power order to each state."""
+    begun = None
+    reached = {}
+    for event in crowbar.read("machines", "show", name, "--timeline")["timeline"]:
+        at = datetime.fromisoformat(event["at"])
+        if event["kind"] == "bmc.power" and begun is None:
+            begun = at
+        if event["kind"] == "state.changed" and begun is not None:
+            reached[event["data"]["to"]] = (at - begun).total_seconds()
+    return reached
+
+
+def boot(crowbar: Crowbar, machine: dict[str, Any]) -> float:
+    """Seconds from a power cycle until SSH answers again."""
+    begun = time.monotonic()
+    crowbar.run("machines", "power", "cycle", machine["machine"]["name"], "--yes")
+    until(lambda: not answers(machine["addresses"]["admin"]), 0.05)
+    until(lambda: answers(machine["addresses"]["admin"]), 0.1)
+    return time.monotonic() - begun
+
+
+def measure(crowbar: Crowbar, kind: str) -> tuple[dict[str, float], float]:
+    with crowbar.rack(*KINDS[kind]):
+        crowbar.run("machines", "discover", "--rack")
+        crowbar.run("machines", "install", "--all")
+        with crowbar.serving():
+            until(lambda: crowbar.machine()["state"] == "installed")
+            machine = crowbar.machine()
+            return phases(crowbar, machine["machine"]["name"]), boot(crowbar, machine)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--runs", type=int, default=3, help="of each kind; medians are shown")
+    parser.add_argument("--state-dir", type=Path, default=Path(".cache/bench-power-on"))
+    options = parser.parse_args()
+    options.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    crowbar = Crowbar(options.state_dir.resolve())
+    measure(crowbar, "container")  # builds what is built once
+    for kind in options.kinds:
+        runs = [measure(crowbar, kind) for _ in range(options.runs)]
+        reached = {state: statistics.median(run[0][state] for run in runs) for state in runs[0][0]}
+        floor = statistics.median(run[1] for run in runs)
+        told = "   ".join(f"{state} {seconds:.1f} s" for state, seconds in reached.items())
+        aim = f" (aim {AIMS[kind]} s)" if kind in AIMS else ""
+        print(
+            f"{kind}: {told}{aim}; floor (a boot) {floor:.1f} s, ratio {reached['installed'] / floor:.1f}", flush=True
+        )
+
+
+if __name__ == "__main__":
+    main()
