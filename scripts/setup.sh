@@ -7,6 +7,13 @@ cd "$(dirname "$0")/.."
 
 stamp=.cache/setup.stamp
 purpose=${1:-}
+case $purpose in
+    '' | --rack | --development) ;;
+    *)
+        echo "usage: scripts/setup.sh [--rack | --development]" >&2
+        exit 2
+        ;;
+esac
 # What the product runs on, what virtual machines need beside, and what its tests and linters need.
 packages=(
     python3-venv mmdebstrap dpkg-dev debian-archive-keyring systemd-container nftables iproute2 openssh-client
