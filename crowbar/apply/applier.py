@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from crowbar.apply.bundle import bundle, extra_variables
+from crowbar.apply.bundle import Bundles, extra_variables
 from crowbar.apply.connections import Connections
 from crowbar.apply.local import LocalTransport
 from crowbar.apply.model import Job, Rehearsed, Sink
@@ -22,6 +22,7 @@ from crowbar.store.model import Node, NodeKind
 
 UNIT = "crowbar-apply"
 _REHEARSAL = -1  # the lane that changes nothing: a deployment may run beside it
+_CANCEL_SEEN_SECONDS = 0.5  # each worker that runs has a thread that looks so often
 _JOURNAL_LINES = 60
 _JOURNAL_PATIENCE = 3.0  # seconds: a node that is away has failed already
 
@@ -99,6 +100,7 @@ class AnsibleApplier:
 
     def __init__(self) -> None:
         self._connections = Connections(transport_to)
+        self._bundles = Bundles()
 
     def close(self) -> None:
         """End the connections that were kept."""
@@ -117,7 +119,8 @@ class AnsibleApplier:
         with contextlib.closing(transport_to(node)) as transport, _cancelling(node, cancel, _REHEARSAL):
             # One that cannot be seen to its end, because another was not done yet, say, is no end of those after it.
             while len(found) < len(jobs) and not cancel.is_set():
-                found += _rehearsed(transport, node, jobs[len(found) :])
+                left = jobs[len(found) :]
+                found += _rehearsed(transport, self._bundles.archive(node.name, left), left)
         return found
 
     def journal(self, node: Node, units: Sequence[str], since: datetime | None) -> str:
@@ -137,16 +140,15 @@ class AnsibleApplier:
     def _run(
         self, transport: Transport, node: Node, jobs: Sequence[Job], sink: Sink, cancel: threading.Event, lane: int
     ) -> None:
-        unit = unit_of(lane)
+        unit, packed = unit_of(lane), self._bundles.archive(node.name, jobs)
         translate = Translator([job.key for job in jobs], sink)
         with (
-            bundle(node.name, jobs) as folder,
             tempfile.TemporaryDirectory(prefix="crowbar-process-") as scratch,
             transport.open(worker_command(unit)) as session,
             _cancelling(node, cancel, lane),
         ):
             try:
-                transmit(session.stdin, str(folder), extra_variables(jobs), ansible_settings(unit))
+                transmit(session.stdin, packed, extra_variables(jobs), ansible_settings(unit))
                 session.close_stdin()
                 status, explanation = process(session.stdout, scratch, translate)
             except OSError as error:
@@ -154,16 +156,15 @@ class AnsibleApplier:
             _conclude(translate, node, status, explanation, session, cancelled=cancel.is_set())
 
 
-def _rehearsed(transport: Transport, node: Node, jobs: Sequence[Job]) -> list[Rehearsed]:
+def _rehearsed(transport: Transport, packed: bytes, jobs: Sequence[Job]) -> list[Rehearsed]:
     """The jobs in one run, as far as it comes: one of which something cannot be seen ends it, and is the last there."""
     unit, found = unit_of(_REHEARSAL), Rehearsals([job.key for job in jobs])
     with (
-        bundle(node.name, jobs) as folder,
         tempfile.TemporaryDirectory(prefix="crowbar-process-") as scratch,
         transport.open(worker_command(unit)) as session,
     ):
         try:
-            transmit(session.stdin, str(folder), extra_variables(jobs), ansible_settings(unit), OPTIONS)
+            transmit(session.stdin, packed, extra_variables(jobs), ansible_settings(unit), OPTIONS)
             session.close_stdin()
             status, explanation = process(session.stdout, scratch, found)
         except OSError as error:
@@ -190,7 +191,7 @@ def _cancelling(node: Node, cancel: threading.Event, lane: int) -> Iterator[None
     over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(0.2):
+        while not over.wait(_CANCEL_SEEN_SECONDS):
             if cancel.is_set():  # again and again: the first time, the unit may not have begun
                 transport = transport_to(node, patience=5)
                 # A node that cannot be reached any more has also ended the stream.

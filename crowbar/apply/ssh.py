@@ -19,6 +19,9 @@ from crowbar.store.model import Node
 
 _STDERR_TAIL = 8192
 _KEEPALIVE_SECONDS = 15
+# How often a connection's thread looks up while nothing comes. Paramiko has it do so ten times a second, which for many
+# nodes costs more than all that they are told.
+_LOOK_UP_SECONDS = 5.0
 _LOST_MILLISECONDS = 45_000  # unacknowledged for so long, a keepalive tells that the node is gone
 # Taken by paramiko for a connection that broke, was refused or timed out: worth another try. Authentication and host
 # key errors are SSHExceptions too, but they will not mend by waiting and are told apart before.
@@ -66,6 +69,7 @@ class SshTransport:
         self._node = node
         self._patience = patience
         self._client: paramiko.SSHClient | None = None
+        self._socket: socket.socket | None = None
 
     def _connect(self) -> paramiko.SSHClient:
         node = self._node
@@ -96,6 +100,8 @@ class SshTransport:
         transport = client.get_transport()
         if transport is not None:
             transport.set_keepalive(_KEEPALIVE_SECONDS)
+        connection.settimeout(_LOOK_UP_SECONDS)
+        self._socket = connection
         return client
 
     def _connected(self) -> paramiko.SSHClient:
@@ -103,7 +109,7 @@ class SshTransport:
             transport = self._client.get_transport()
             if transport is not None and transport.is_active():
                 return self._client
-            self._client.close()
+            self.close()
         node = self._node
         try:
             for attempt in Retrying(
@@ -159,6 +165,10 @@ class SshTransport:
 
     def close(self) -> None:
         """End the connection, if there is one."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # it is broken, or closed by the other side
+                self._socket.shutdown(socket.SHUT_RDWR)  # its thread waits for it, and is waited for
+            self._socket = None
         if self._client is not None:
             self._client.close()
             self._client = None

@@ -144,13 +144,17 @@ class Run:
         return self._max_failures is not None and len(self._board.failed_nodes()) > self._max_failures
 
     def _loop(self, pool: ThreadPoolExecutor) -> None:
+        message: Message | None = None
         while True:
-            if not self._cancel.is_set() and not self._too_many_failed():
+            # Most messages tell what tasks did: only by the end of a step, or of a lane's work, is there more to do.
+            frees = message is None or isinstance(message, Finished | Idle)
+            if frees and not self._cancel.is_set() and not self._too_many_failed():
                 self._dispatch(pool)
             if not self._busy.total():
                 return
             try:
-                self._take(self._messages.get(timeout=_POLL_SECONDS))
+                message = self._messages.get(timeout=_POLL_SECONDS)
+                self._take(message)
             except queue.Empty:
                 self._flush()
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import os
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from crowbar.apply.bundle import bundle, extra_variables, render_play
+from crowbar.apply.bundle import Bundles, extra_variables, render_play
 from crowbar.apply.model import Job
 from crowbar.store.model import StepKind
 
@@ -47,17 +51,40 @@ def test_a_role_without_units_and_tasks_of_its_own_leaves_by_itself(tmp_path: Pa
     assert bare["tasks"] == []
 
 
+def unpacked(archive: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        assert opened.testzip() is None
+        return {name: opened.read(name) for name in opened.namelist()}
+
+
 def test_the_bundle_has_all_that_its_play_names_and_no_secret(jobs: list[Job]) -> None:
-    with bundle("n1", jobs) as root:
-        files = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
-        texts = [path.read_bytes() for path in root.rglob("*") if path.is_file()]
+    (jobs[0].source / "tests").mkdir()
+    (jobs[0].source / "tests" / "case.yml").write_text("[]")
+    found = unpacked(Bundles().archive("n1", jobs))
+    files, texts = set(found), list(found.values())
+    assert not any("/tests/" in name or name.endswith(".pyc") for name in files)
     assert {"project/play.yml", "project/roles/demo_role/tasks/main.yml", "project/gates/1.yml"} <= files
     assert "inventory/hosts.json" in files
     assert any("collections/ansible_collections/crowbar/node" in name for name in files)
     assert not any(b"correct-horse" in text for text in texts)
-    assert not root.exists()
     injected = Job("a/b@n", StepKind.APPLY, Path("/"), variables={"facts": {"x": ["{{ lookup('pipe', 'id') }}"]}})
     assert extra_variables([injected])["crowbar_steps"][0]["facts"]["x"] == [
         {"__ansible_unsafe": "{{ lookup('pipe', 'id') }}"}
     ]
     assert extra_variables(jobs)["crowbar_steps"][0] == {"secrets": {"password": "correct-horse"}}
+
+
+def test_bundles_of_nodes_share_what_is_the_same_and_nothing_else(jobs: list[Job]) -> None:
+    program = jobs[0].source / "library" / "ask"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh")
+    program.chmod(0o755)
+    os.utime(program, (0, 0))  # older than what a zip file knows
+    bundles = Bundles()
+    first, second = (unpacked(bundles.archive(name, jobs)) for name in ("n1", "n2"))
+    assert "n1" in first["inventory/hosts.json"].decode()
+    assert {name for name in first if first[name] != second[name]} == {"inventory/hosts.json"}
+    other = unpacked(bundles.archive("n1", [replace(jobs[0], key="demo/other@n1"), jobs[2]]))
+    assert b"demo/other@n1" in other["project/play.yml"] and "project/gates/1.yml" not in other
+    with zipfile.ZipFile(io.BytesIO(bundles.archive("n1", jobs))) as archive:
+        assert archive.getinfo("project/roles/demo_role/library/ask").external_attr >> 16 & 0o111

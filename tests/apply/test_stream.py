@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -72,13 +75,24 @@ def test_the_sum_is_limited_too() -> None:
         [reader.readline() for _ in range(3)]
 
 
-def test_variables_travel_in_the_first_line_and_not_in_the_bundle(tmp_path: Path) -> None:
-    (tmp_path / "play.yml").write_text("[]")
+def test_ansible_runners_own_worker_takes_what_is_sent_and_runs_it(tmp_path: Path) -> None:
+    """Variables travel in the first line, and not in the bundle."""
+    play = [
+        {"hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"msg": "{{ word }} {{ A }}"}}]}
+    ]
+    play[0]["vars"] = {"A": "{{ lookup('env', 'A') }}"}
+    host = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("project/play.yml", json.dumps(play))
+        archive.writestr("inventory/hosts.json", json.dumps({"all": {"hosts": {"n1": host}}}))
     output = io.BytesIO()
-    transmit(output, str(tmp_path), {"crowbar_steps": [{"secrets": {"x": "correct-horse"}}]}, {"A": "b"})
-    first, header, *_ = output.getvalue().split(b"\n", 2)
-    kwargs = json.loads(first)["kwargs"]
-    assert kwargs["extravars"] == {"crowbar_steps": [{"secrets": {"x": "correct-horse"}}]}
-    assert kwargs["envvars"] == {"A": "b"}
-    assert "zipfile" in json.loads(header)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["play.yml"]
+    transmit(output, buffer.getvalue(), {"word": "correct-horse"}, {"A": "battery"}, "--check")
+    assert json.loads(output.getvalue().split(b"\n", 1)[0])["kwargs"]["extravars"] == {"word": "correct-horse"}
+    worker = [Path(sys.executable).with_name("ansible-runner"), "worker", "--private-data-dir", tmp_path / "job"]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    answer = subprocess.run(worker, input=output.getvalue(), capture_output=True, check=True, env=environment).stdout
+    said: list[Any] = []
+    assert process(io.BytesIO(answer), str(tmp_path / "scratch"), said.append) == ("successful", "")
+    [result] = [one["event_data"]["res"] for one in said if one["event"] == "runner_on_ok"]
+    assert result["msg"] == "correct-horse battery"

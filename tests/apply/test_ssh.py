@@ -1,0 +1,80 @@
+"""SSH to nodes, against paramiko's own server on loopback."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import paramiko
+import pytest
+
+from crowbar.apply.keys import KeyPair
+from crowbar.apply.ssh import SshTransport
+from crowbar.services.machines.access import admin_key
+from crowbar.store.model import Node, NodeKind
+from tests.api.simulation.installed import systems
+
+ADDRESS = "127.0.0.78"
+
+
+@pytest.fixture
+def transport(tmp_path: Path) -> Iterator[SshTransport]:
+    """To a node that answers, with the keys of both sides in place."""
+    host, own = KeyPair.make(), admin_key(tmp_path / "id")
+    with systems() as running:
+        running.boot(
+            {
+                "networks": [{"address": ADDRESS}],
+                "host_key": {"private": host.private.decode()},
+                "authorized_keys": [own.public],
+            }
+        )
+        node = Node(
+            "n1",
+            NodeKind.MACHINE,
+            {"admin": ADDRESS},
+            ssh_port=running.port,
+            ssh_key=str(own.path),
+            host_key=host.public,
+        )
+        made = SshTransport(node, patience=2)
+        yield made
+        made.close()
+
+
+def client_thread() -> paramiko.Transport:
+    """The one that reads what comes over the client's connection."""
+    [found] = [one for one in threading.enumerate() if isinstance(one, paramiko.Transport) and not one.server_mode]
+    return found
+
+
+def wake_ups(thread: threading.Thread) -> int:
+    status = Path(f"/proc/self/task/{thread.native_id}/status").read_text()
+    found = re.search(r"^voluntary_ctxt_switches:\s+(\d+)$", status, re.MULTILINE)
+    assert found is not None
+    return int(found[1])
+
+
+def test_an_idle_connection_does_not_wake_ten_times_a_second(transport: SshTransport) -> None:
+    """A thousand of them would keep a processor busy with nothing."""
+    assert transport.run(["true"]).status == 0
+    thread = client_thread()
+    time.sleep(0.2)  # the channel's end comes after its answer
+    before = wake_ups(thread)
+    time.sleep(1.5)
+    assert wake_ups(thread) - before <= 3
+
+
+def test_a_connection_ends_at_once_and_is_made_again_when_it_is_needed(transport: SshTransport) -> None:
+    transport.run(["true"])
+    thread = client_thread()
+    begun = time.monotonic()
+    transport.close()
+    assert time.monotonic() - begun < 1
+    assert not thread.is_alive()
+    assert transport.run(["true"]).status == 0
+    client_thread().close()  # as a network that went away leaves it
+    assert transport.run(["true"]).status == 0
