@@ -36,13 +36,19 @@ def test_migrations_and_tables_agree(url: str) -> None:
     assert differences == []
 
 
-def test_what_an_older_crowbar_kept_is_still_there(url: str, key_file: Path) -> None:
+def at_revision(url: str, revision: str) -> Database:
+    """A database as an older Crowbar made it."""
     database = Database(url)
     config = Config()
     config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
     with database.write() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, revision)
+    return database
+
+
+def test_what_an_older_crowbar_kept_is_still_there(url: str, key_file: Path) -> None:
+    database = at_revision(url, "0001")
     node = Node("n1", NodeKind.CONTAINER, {"admin": "192.0.2.1"})
     Nodes(database).save(node)
     database.close()
@@ -53,12 +59,8 @@ def test_what_an_older_crowbar_kept_is_still_there(url: str, key_file: Path) -> 
 
 
 def test_networks_of_an_older_crowbar_go_on_after_the_highest_address_that_they_gave(url: str, key_file: Path) -> None:
-    database = Database(url)
-    config = Config()
-    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    database = at_revision(url, "0002")
     with database.write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0002")
         for name in ("admin", "idle"):
             connection.execute(
                 text("INSERT INTO networks VALUES (:name, '10.0.0.0/24', '', 0, 1500, :ranges, false)"),

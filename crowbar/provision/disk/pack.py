@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -20,10 +18,9 @@ from crowbar.provision.disk.additions import write_additions
 from crowbar.provision.disk.bios import write_loader
 from crowbar.provision.disk.layout import Layout, layout_for, rounded
 from crowbar.provision.disk.process import check_host, run
-from crowbar.provision.image import Image
+from crowbar.provision.image import Image, shelf
 
 _STEPS = Path(__file__).parent / "steps"
-_PARTIAL = "partial-"
 _PIECE = 4 * 2**20
 _LEVEL = "-3"
 # All of it dies with us, by whatever signal, and its mounts are in nobody else's namespace.
@@ -58,18 +55,18 @@ def pack_disk(image: Image, disks_dir: Path, progress: Progress) -> DiskImage:
     """
     check_host()
     disks_dir.mkdir(parents=True, exist_ok=True)
-    with _only_one(disks_dir, progress):
-        _remove_partial(disks_dir)
+    with shelf.only_one(disks_dir, progress):
+        shelf.remove_partial(disks_dir)
         digest = disk_digest(image)
         found = find_disk(disks_dir, digest)
         if found is not None:
             return found
-        partial = disks_dir / f"{_PARTIAL}{digest}"
+        partial = shelf.partial(disks_dir / digest)
         partial.mkdir(mode=0o700)
         try:
             return _pack(image, partial, disks_dir / digest, progress)
         finally:
-            _remove_partial(disks_dir)
+            shelf.remove_partial(disks_dir)
 
 
 def find_disk(disks_dir: Path, digest: str) -> DiskImage | None:
@@ -211,21 +208,3 @@ def _digest(value: object) -> str:
 def _packer_digest() -> str:
     files = sorted(path for path in Path(__file__).parent.rglob("*") if path.suffix in (".py", ".sh"))
     return _digest([[path.name, _file_digest(path)] for path in files])
-
-
-def _remove_partial(disks_dir: Path) -> None:
-    for path in disks_dir.glob(f"{_PARTIAL}*"):
-        if any(f" {path.resolve()}/" in line for line in Path("/proc/self/mountinfo").read_text().splitlines()):
-            raise EnvironmentFault(f"Something is mounted below {path}.", hint=f"Unmount it, then delete {path}.")
-        shutil.rmtree(path)
-
-
-@contextmanager
-def _only_one(disks_dir: Path, progress: Progress) -> Iterator[None]:
-    with (disks_dir / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress("waiting for another disk to be packed")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

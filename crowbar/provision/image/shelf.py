@@ -36,7 +36,7 @@ def only_one(shelf: Path, progress: Callable[[str], None]) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress("waiting for another image build")
+            progress("waiting for another build of this kind")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
