@@ -167,7 +167,7 @@ class SshTransport:
         """End the connection, if there is one."""
         if self._socket is not None:
             with contextlib.suppress(OSError):  # it is broken, or closed by the other side
-                self._socket.shutdown(socket.SHUT_RDWR)  # its thread waits for it, and is waited for
+                self._socket.shutdown(socket.SHUT_RDWR)  # its thread reads it: to close it alone would not wake that
             self._socket = None
         if self._client is not None:
             self._client.close()

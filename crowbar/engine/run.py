@@ -1,8 +1,7 @@
 """Running a plan: one thread decides and writes rows, one thread a busy node talks to it.
 
-The rows are the only truth: a step counts as done when its row says so, in the same transaction that keeps its
-identity and what it published. So the engine may be killed at any moment; `crowbar.store` marks what it left as
-interrupted, and a new plan, made from the rows, goes on from there.
+The rows are the only truth (see `crowbar.engine.record`), so the engine may be killed at any moment; `crowbar.store`
+marks what it left as interrupted, and a new plan, made from the rows, goes on from there.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from crowbar.apply.model import Applier, Job, Outcome, Result
 from crowbar.engine.board import LOST, Board, lanes
 from crowbar.engine.messages import Finished, Happened, Idle, Line, Message, QueueSink, Started
 from crowbar.engine.plan import Known, Plan, PlannedStep, decide
+from crowbar.engine.record import Record
 from crowbar.engine.redact import Redactor
 from crowbar.engine.selection import ALL, LEFT_OUT, Selection
 from crowbar.engine.watch import Watcher
@@ -30,12 +29,10 @@ from crowbar.store.model import (
     Applied,
     Deployment,
     DeploymentStatus,
-    Event,
     Health,
     Node,
     NodeState,
     StepKind,
-    StepRow,
     StepStatus,
 )
 from crowbar.store.store import Store
@@ -76,7 +73,6 @@ class Run:
         self._watcher = watcher
         self._nodes = nodes
         self._job_of = job_of
-        self._redactor = redactor
         self._cancel = cancel
         self._force = force
         self._selection = selection
@@ -84,10 +80,8 @@ class Run:
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._busy: Counter[str] = Counter()  # how many lanes of a node are at work
         self._handed: dict[tuple[str, int], tuple[str, ...]] = {}  # what each of these lanes was given
-        self._events: list[Event] = []
-        self._rows: dict[str, StepRow] = {}
         self._board = Board(())
-        self._deployment = 0
+        self._record = Record(store, watcher, redactor)
 
     def __call__(self, plan: Plan, summary: str) -> Deployment:
         """Run the plan to its end and give the finished deployment; failures of steps are in its rows."""
@@ -101,12 +95,8 @@ class Run:
                 self._give_up()
                 raise
             finally:
-                self._flush()
-        status = self._conclude()
-        self._store.deployments.finish(deployment.id, status)
-        finished = replace(deployment, status=status, finished=datetime.now(UTC))
-        self._watcher.finished(finished, list(self._rows.values()))
-        return finished
+                self._record.flush()
+        return self._record.close(deployment, self._conclude())
 
     def _give_up(self) -> None:
         """After a defect of ours: no row may say that this deployment still runs."""
@@ -124,11 +114,7 @@ class Run:
             )
             for s in plan.steps
         ]
-        deployment = self._store.deployments.create(summary, drafts)
-        self._deployment = deployment.id
-        self._rows = {row.key: row for row in self._store.deployments.steps(deployment.id)}
-        self._watcher.planned(plan, list(self._rows.values()), self._store.deployments.durations())
-        return deployment
+        return self._record.open(plan, summary, drafts)
 
     def _leave_out(self, plan: Plan) -> dict[str, str]:
         """Why steps are left out, by key. One that has nothing to do is as good as done, also if it is a gate."""
@@ -156,7 +142,7 @@ class Run:
                 message = self._messages.get(timeout=_POLL_SECONDS)
                 self._take(message)
             except queue.Empty:
-                self._flush()
+                self._record.flush()
 
     def _dispatch(self, pool: ThreadPoolExecutor) -> None:
         """Give every idle node what it can do now."""
@@ -217,21 +203,17 @@ class Run:
             case Finished(key, outcome):
                 self._ended(key, outcome)
             case Line(key, text):
-                self._watcher.line(key, self._redactor.text(text))
+                self._record.line(key, text)
             case Happened(key, kind, text, data):
-                self._event(kind, text, key, data)
+                self._record.event(kind, text, key, data)
             case Idle(node, lane, error, defect):
                 self._idle(node, lane, error)
                 if defect is not None:
                     raise defect
 
     def _start(self, key: str) -> None:
-        row = self._rows[key]
-        self._flush()
-        self._store.deployments.start_step(row.id, self._board.steps[key].identity)
+        self._record.start(self._board.steps[key])
         self._board.status[key] = StepStatus.RUNNING
-        self._event("step.started", key, key)
-        self._show(replace(row, status=StepStatus.RUNNING, started=datetime.now(UTC)))
 
     def _ended(self, key: str, outcome: Outcome) -> None:
         step = self._board.steps[key]
@@ -258,27 +240,8 @@ class Run:
         error: str = "",
         published: Mapping[str, bytes] | None = None,
     ) -> None:
-        """Write a step's end: row, identity and facts in one transaction, then tell the watcher."""
-        step = self._board.steps[key]
-        succeeded = status is StepStatus.SUCCEEDED
-        keep = succeeded and step.kind is not StepKind.REMOVE
-        self._store.deployments.finish_step(
-            self._rows[key].id,
-            status,
-            changed=changed,
-            error=self._redactor.text(error),
-            applied=Applied(key, step.barclamp, step.role, step.node, step.identity, step.inputs) if keep else None,
-            published=published or {},
-            identity=step.identity,
-        )
-        if succeeded and step.kind is StepKind.REMOVE:
-            self._store.applied.forget(key)
+        self._record.finish(self._board.steps[key], status, changed=changed, error=error, published=published)
         self._board.status[key] = status
-        if status is not StepStatus.UNCHANGED:
-            self._event(f"step.{status}", f"{key} {status}" + (f": {error}" if error else ""), key)
-        self._flush()
-        ended = replace(self._rows[key], status=status, changed=changed, error=self._redactor.text(error))
-        self._show(replace(ended, finished=datetime.now(UTC)))
 
     def _idle(self, node: str, lane: int, error: CrowbarError | None) -> None:
         """A node's lane is free again. One that cannot be reached is quarantined: none of its steps is tried again."""
@@ -290,8 +253,8 @@ class Run:
             error = NodeError(f"Node {node} began with none of the steps that it was given.")
         if error is None:
             return
-        text = self._redactor.text(str(error))
-        self._event("node.quarantined", text)
+        text = str(error)
+        self._record.event("node.quarantined", text)
         left = [key for key in handed if self._board.status[key] in {StepStatus.PENDING, StepStatus.RUNNING}]
         for key in left[:1]:
             self._finish(key, StepStatus.FAILED, error=text)
@@ -336,18 +299,3 @@ class Run:
         if node.health is Health.MAINTENANCE:
             health, error = node.health, node.last_error
         self._store.nodes.set_state(name, state, health, error, expected=RUNNING_STATES)
-
-    def _show(self, row: StepRow) -> None:
-        self._rows[row.key] = row
-        self._watcher.step(row)
-
-    def _event(self, kind: str, text: str, key: str = "", data: Mapping[str, object] | None = None) -> None:
-        row = self._rows.get(key)
-        clean = self._redactor.data(data or {})
-        step = row.id if row else None
-        self._events.append(Event(self._deployment, step, datetime.now(UTC), kind, self._redactor.text(text), clean))
-
-    def _flush(self) -> None:
-        events, self._events = self._events, []
-        if events:
-            self._store.events.append(events)
