@@ -24,6 +24,11 @@ from tests.rack.virtual.traces import traces
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(1500)]
 STATE = state_dir("rack-tests")
 LIMIT = 900.0  # seconds; an idle host needs a seventh of it
+_BOOTED = (
+    "systemctl is-system-running --wait; echo ==; systemctl --failed --no-legend --plain; echo ==;"
+    " findmnt -no FSTYPE,LABEL /; echo ==; test -d /sys/firmware/efi && echo efi; echo ==; cat /proc/cmdline; echo ==;"
+    " ls /etc/apt /etc/ssh"
+)
 
 
 @dataclass
@@ -83,20 +88,39 @@ def crowbar(tmp_path: Path) -> Iterator[Crowbar]:
     assert traces(STATE.rack, RackFolder(STATE.rack).tag) == []
 
 
-def check_ssh(names: dict[str, dict[str, Any]]) -> None:
-    """Each is itself: it has its name, and a root that fills its disk."""
+def on_each(names: dict[str, dict[str, Any]], script: str) -> dict[str, str]:
+    """What a shell script says on each machine, by the key that Crowbar has."""
     with open_context(STATE) as context:
         nodes = [node for node in context.store.nodes.list() if node.name in names]
     assert len(nodes) == len(names)
+    said = {}
     for node in nodes:
         transport = SshTransport(node)
         try:
-            said = transport.run(["sh", "-c", "hostname; df -BM --output=size / | tail -1; networkctl is-online 2>&1"])
+            said[node.name] = transport.run(["sh", "-c", script], timeout=LIMIT).stdout
         finally:
             transport.close()
-        name, size, *_ = said.stdout.split()
-        assert name == node.name
+    return said
+
+
+def check_ssh(names: dict[str, dict[str, Any]]) -> None:
+    """Each is itself: it has its name, and a root that fills its disk."""
+    for name, said in on_each(names, "hostname; df -BM --output=size / | tail -1").items():
+        hostname, size = said.split()
+        assert hostname == name
         assert int(size.rstrip("M")) > 3000
+
+
+def check_booted(names: dict[str, dict[str, Any]]) -> None:
+    """Each booted its whole system from its disk, by its own firmware, and has no secret that is not its own."""
+    for name, said in on_each(names, _BOOTED).items():
+        running, failed, root, efi, arguments, listing = (part.strip() for part in said.split("==\n"))
+        assert (running, failed) == ("running", "")
+        assert root.split() == ["ext4", "root"]
+        assert bool(efi) == (names[name]["hardware"]["boot_mode"] == "uefi")
+        assert "console=ttyS0,115200" in arguments and "root=UUID=" in arguments
+        assert "auth.conf\n" not in listing  # the mirror's logins are not handed out
+        assert listing.count("ssh_host_") == 2  # the pinned key and its public half
 
 
 def phases(crowbar: Crowbar, name: str) -> dict[str, float]:
@@ -143,6 +167,7 @@ def test_bios_and_uefi_machines_from_power_off_to_ssh(crowbar: Crowbar) -> None:
         crowbar.run("machines", "install", "--all")
         installed = crowbar.wait_for("installed")
         check_ssh(installed)
+        check_booted(installed)
         assert serving.poll() is None
     for name in installed:
         print(name, phases(crowbar, name))
