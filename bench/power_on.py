@@ -17,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -76,7 +76,7 @@ class Crowbar:
             self.run("rack", "down", "--yes")
 
 
-def until(holds: Any, every: float = 0.5) -> None:
+def until(holds: Callable[[], bool], every: float = 0.5) -> None:
     deadline = time.monotonic() + LIMIT
     while not holds():
         if time.monotonic() > deadline:

@@ -69,7 +69,6 @@ class SshTransport:
         self._node = node
         self._patience = patience
         self._client: paramiko.SSHClient | None = None
-        self._socket: socket.socket | None = None
 
     def _connect(self) -> paramiko.SSHClient:
         node = self._node
@@ -101,7 +100,6 @@ class SshTransport:
         if transport is not None:
             transport.set_keepalive(_KEEPALIVE_SECONDS)
         connection.settimeout(_LOOK_UP_SECONDS)
-        self._socket = connection
         return client
 
     def _connected(self) -> paramiko.SSHClient:
@@ -165,10 +163,10 @@ class SshTransport:
 
     def close(self) -> None:
         """End the connection, if there is one."""
-        if self._socket is not None:
+        if self._client is None:
+            return
+        if (transport := self._client.get_transport()) is not None:
             with contextlib.suppress(OSError):  # it is broken, or closed by the other side
-                self._socket.shutdown(socket.SHUT_RDWR)  # its thread reads it: to close it alone would not wake that
-            self._socket = None
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+                transport.sock.shutdown(socket.SHUT_RDWR)  # its thread reads it: to close it alone would not wake that
+        self._client.close()
+        self._client = None
