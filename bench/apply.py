@@ -4,10 +4,9 @@ The nodes are container machines of a rack of their own, taken from powered off 
 number of nodes, in one run and on the same nodes: every step again by `crowbar deploy --reapply`, and the project that
 `crowbar export` writes by `ansible-playbook`, which applies the same roles over SSH (pipelining on, as many forks as
 nodes). Both change nothing. The admin's CPU is that of the command and its children; what the nodes use is read from
-their cgroups, apart, as they share this host's processors. The roles are small ones that many nodes have; with
-``--cloud`` it is also measured with all roles of a whole cloud, on one node. Run it as root, on an idle host:
+their cgroups, apart, as they share this host's processors. Run it as root, on an idle host:
 
-    .venv/bin/python bench/apply.py [--nodes 1 10 40] [--cloud]
+    .venv/bin/python bench/apply.py [--nodes 1 10 40]
 """
 
 from __future__ import annotations
@@ -25,12 +24,8 @@ from pathlib import Path
 
 import yaml
 
-from crowbar.paths import StateDir
-from crowbar.services.context import open_context
-from crowbar.store.model import StepKind
-
 BIN = Path(sys.executable).parent
-CLOUD = Path(__file__).parents[1] / "playbooks" / "clusters" / "cloud.yml"
+ROLES = 5  # on each node: system-node, ntp-client, ntp-clock, dns-client, memcached-server; n01 is the dns-server, too
 
 
 @dataclass(frozen=True)
@@ -87,24 +82,15 @@ def cost(*words: str | Path, cwd: Path | None = None, env: dict[str, str] | None
     return Cost(wall, admin, nodes_cpu() - nodes)
 
 
-def roles_applied(state: Path) -> int:
-    """How many roles the last deployment applied, each node's counted."""
-    with open_context(StateDir(state)) as context:
-        last = context.store.deployments.last()
-        rows = context.store.deployments.steps(last.id) if last else ()
-        return sum(row.kind is StepKind.APPLY for row in rows)
-
-
-def measure(state: Path, folder: Path, path: Path, nodes: int) -> tuple[int, dict[str, Cost]]:
-    """How many roles are applied, and what that costs, by who does it. ``path`` is the cluster file."""
+def measure(state: Path, folder: Path, nodes: int) -> dict[str, Cost]:
     crowbar = (BIN / "crowbar", "--state-dir", state)
-    print(f"{path.stem}: bringing it up", flush=True)
+    path = cluster_file(folder, nodes)
+    print(f"{nodes} nodes: bringing them up", flush=True)
     subprocess.run(
         [str(word) for word in (*crowbar, "deploy", path, "--no-verify")], check=True, stdout=subprocess.DEVNULL
     )
     found = {"crowbar": cost(*crowbar, "deploy", path, "--no-verify", "--reapply")}
-    roles = roles_applied(state)
-    project = folder / f"project-{path.stem}"
+    project = folder / f"project-{nodes}"
     cost(*crowbar, "export", project)
     push = {"ANSIBLE_PIPELINING": "true", "ANSIBLE_FORKS": str(nodes), "ANSIBLE_HOST_KEY_CHECKING": "false"}
     push["PATH"] = f"{BIN}:{os.environ['PATH']}"
@@ -113,47 +99,38 @@ def measure(state: Path, folder: Path, path: Path, nodes: int) -> tuple[int, dic
         plugins = Path(importlib.util.find_spec("ansible_mitogen").origin).parent / "plugins" / "strategy"  # type: ignore[union-attr, arg-type]
         faster = {**push, "ANSIBLE_STRATEGY": "mitogen_linear", "ANSIBLE_STRATEGY_PLUGINS": str(plugins)}
         found["with mitogen"] = cost(BIN / "ansible-playbook", "site.yml", cwd=project, env=faster)
-    return roles, found
+    return found
 
 
-def show(what: str, roles: int, found: dict[str, Cost]) -> None:
+def show(nodes: int, found: dict[str, Cost]) -> None:
     ours = found["crowbar"]
     for name, one in found.items():
-        each = one.admin / roles
+        each = one.admin / (nodes * ROLES + 1)
         ratio = "" if one is ours else f"{one.admin / ours.admin:6.1f} times crowbar's"
         print(
-            f"{what}  {name:17} wall {one.wall:7.1f} s  admin {one.admin:7.2f} s CPU,"
+            f"{nodes:4} nodes  {name:17} wall {one.wall:7.1f} s  admin {one.admin:7.2f} s CPU,"
             f" {each * 1000:7.1f} ms a role and node  nodes {one.nodes:7.1f} s CPU  {ratio}",
             flush=True,
         )
 
 
-def clear(state: Path) -> None:
-    """Take the rack away, and all that is known of it."""
-    subprocess.run([BIN / "crowbar", "--state-dir", state, "rack", "down", "--yes"], check=True)
-    for path in state.glob("crowbar.db*"):
-        path.unlink()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--nodes", type=int, nargs="*", default=[1, 10, 40])
-    parser.add_argument("--cloud", action="store_true", help="Also all roles of a cloud, on a node of its own.")
+    parser.add_argument("--nodes", type=int, nargs="+", default=[1, 10, 40])
     parser.add_argument("--state-dir", type=Path, default=Path(".cache/bench-apply"), help="Kept for its images.")
     options = parser.parse_args()
     if not importlib.util.find_spec("ansible_mitogen"):
         print("mitogen is not installed: measured without it")
     state = options.state_dir.resolve()
+    down = [str(BIN / "crowbar"), "--state-dir", str(state), "rack", "down", "--yes"]
     try:
         with tempfile.TemporaryDirectory(prefix="crowbar-bench-") as folder:
             for nodes in sorted(options.nodes):
-                path = cluster_file(Path(folder), nodes)
-                show(f"{nodes:4} nodes", *measure(state, Path(folder), path, nodes))
-            if options.cloud:
-                clear(state)
-                show("the cloud", *measure(state, Path(folder), CLOUD, 1))
+                show(nodes, measure(state, Path(folder), nodes))
     finally:
-        clear(state)
+        subprocess.run(down, check=True)
+        for path in state.glob("crowbar.db*"):
+            path.unlink()
 
 
 if __name__ == "__main__":

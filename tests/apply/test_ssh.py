@@ -72,6 +72,7 @@ def test_an_idle_connection_does_not_wake_ten_times_a_second(transport: SshTrans
 def test_a_connection_ends_at_once_and_is_made_again_when_it_is_needed(transport: SshTransport) -> None:
     transport.run(["true"])
     thread = client_thread(transport)
+    time.sleep(0.5)  # until nothing comes any more that would wake it
     transport.close()
     thread.join(1)
     assert not thread.is_alive()
