@@ -48,7 +48,7 @@ test: setup-dev
 
 # The cluster again, and what goes wrong in it.
 test-long: setup-dev
-	$(PYTEST) -m long tests/cluster
+	CROWBAR_KILLS=20 $(PYTEST) -m cloud tests/cluster/test_1_deployment.py tests/cluster/test_3_faults.py tests/cluster/test_4_clock.py
 
 clean:
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .ansible build dist

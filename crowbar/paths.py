@@ -40,6 +40,11 @@ class StateDir:
         return self.root / "secret.key"
 
     @property
+    def schemas(self) -> Path:
+        """Which barclamps' schemas were found faultless; it may be deleted."""
+        return self.root / "schemas"
+
+    @property
     def lock(self) -> Path:
         """Held while a deployment runs; the kernel releases it when its holder dies."""
         return self.root / "deploy.lock"

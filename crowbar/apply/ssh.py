@@ -84,18 +84,23 @@ class SshTransport:
         connection = socket.create_connection((node.address, node.ssh_port), timeout=10)
         # A node that lost its power says nothing: without this, reading from it would wait for many minutes.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _LOST_MILLISECONDS)
-        client.connect(
-            node.address,
-            port=node.ssh_port,
-            sock=connection,
-            username=node.ssh_user,
-            key_filename=node.ssh_key,
-            allow_agent=False,
-            look_for_keys=False,
-            timeout=10,
-            banner_timeout=30,
-            auth_timeout=30,
-        )
+        try:
+            client.connect(
+                node.address,
+                port=node.ssh_port,
+                sock=connection,
+                username=node.ssh_user,
+                key_filename=node.ssh_key,
+                allow_agent=False,
+                look_for_keys=False,
+                timeout=10,
+                banner_timeout=30,
+                auth_timeout=30,
+            )
+        except BaseException:  # it is tried again and again: nothing of a vain try may stay
+            client.close()
+            connection.close()
+            raise
         transport = client.get_transport()
         if transport is not None:
             transport.set_keepalive(_KEEPALIVE_SECONDS)

@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from crowbar.catalog import digest, manifest, schema
+from crowbar.catalog.known import Known
 from crowbar.catalog.model import Barclamp, Catalog
 from crowbar.catalog.relate import Found, canonical, dependable, unique
 from crowbar.catalog.source import Source, read_json, read_yaml
@@ -35,13 +36,13 @@ def barclamp_dirs() -> list[Path]:
     return [data_dir() / "barclamps", *(_named() or [SITE_BARCLAMPS]), *installed]
 
 
-def load_catalog(dirs: Sequence[Path] | None = None) -> tuple[Catalog, list[Fault]]:
+def load_catalog(dirs: Sequence[Path] | None = None, known: Known | None = None) -> tuple[Catalog, list[Fault]]:
     """The catalog of the barclamps in ``dirs`` (default: `barclamp_dirs`), and the faults of those left out.
 
-    A broken barclamp takes with it those that require it, and no others.
+    A broken barclamp takes with it those that require it, and no others. A schema that is ``known`` is not checked.
     """
     folders = [folder for place in (barclamp_dirs() if dirs is None else dirs) for folder in _folders(place)]
-    found = [read_barclamp(folder) for folder in folders]
+    found = [read_barclamp(folder, known) for folder in folders]
     found = dependable(canonical(unique(found)))
     good = {one.name: one.barclamp for one in found if one.barclamp is not None}
     faults = [fault for one in found for fault in one.faults]
@@ -55,8 +56,8 @@ def _named() -> list[Path]:
     return [Path(word).absolute() for word in os.environ.get(SITE, "").split(os.pathsep) if word]
 
 
-def read_barclamp(folder: Path) -> Found:
-    """The barclamp in ``folder``, or the faults of its manifest and schema."""
+def read_barclamp(folder: Path, known: Known | None = None) -> Found:
+    """The barclamp in ``folder``, or the faults of its manifest and schema; a ``known`` schema has none."""
     faults: list[Fault] = []
     source = described = None
     try:
@@ -67,7 +68,7 @@ def read_barclamp(folder: Path) -> Found:
     if (folder / SCHEMA).exists():
         try:
             described = read_json(folder / SCHEMA)
-            faults.extend(schema.faults(described))
+            faults.extend(_schema_faults(described, known))
             content = described.data
         except InputError as error:
             faults.extend(_faults_of(error, folder / SCHEMA))
@@ -78,6 +79,17 @@ def read_barclamp(folder: Path) -> Found:
     if made is not None and not faults:
         faults = list(_unheld(made, source))
     return Found(folder, source, None if faults else made, tuple(faults))
+
+
+def _schema_faults(described: Source, known: Known | None) -> list[Fault]:
+    if known is None:
+        return schema.faults(described)
+    if known.has(described.data):
+        return []
+    faults = schema.faults(described)
+    if not faults:
+        known.add(described.data)
+    return faults
 
 
 def _unheld(barclamp: Barclamp, source: Source) -> Iterator[Fault]:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from crowbar.catalog.known import Known
 from crowbar.catalog.load import load_catalog
 from crowbar.catalog.model import Catalog
 from crowbar.errors import EnvironmentFault, Fault
@@ -30,7 +31,8 @@ def open_context(state: StateDir) -> Iterator[Context]:
 
     Raises EnvironmentFault when the store cannot be opened.
     """
-    catalog, faults = load_catalog()
+    known = Known(state.schemas)
+    catalog, faults = load_catalog(known=known)
     try:
         state.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -38,6 +40,7 @@ def open_context(state: StateDir) -> Iterator[Context]:
             f"The state folder {state.root} cannot be made: {error.strerror}.",
             hint="Run crowbar as root, or name another folder with --state-dir.",
         ) from error
+    known.save()
     url = os.environ.get("CROWBAR_DATABASE") or f"sqlite:///{state.database}"
     with open_store(url, state.secret_key) as store:
         yield Context(state, store, catalog, tuple(faults))

@@ -10,14 +10,17 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, Insert, Table, create_engine, event, make_url
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from crowbar.errors import EnvironmentFault
 from crowbar.store.faults import translate
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 BUSY_SECONDS = 30  # how long a writer waits for another one
 _CONNECTIONS = 16  # kept open; more are made when more threads read at once, and closed again
@@ -98,7 +101,11 @@ def insert_if_missing(connection: Connection, table: Table, values: dict[str, An
 
 def insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that can say ON CONFLICT; both databases spell it alike, SQLAlchemy has a class for each."""
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    if dialect == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # with all its types: it takes longer to import than to use
+
+    return postgresql.insert(table)
 
 
 @cache

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import paramiko
@@ -13,6 +16,7 @@ import pytest
 
 from crowbar.apply.keys import KeyPair
 from crowbar.apply.ssh import SshTransport
+from crowbar.errors import NodeError
 from crowbar.services.machines.access import admin_key
 from crowbar.store.model import Node, NodeKind
 from tests.api.simulation.installed import systems
@@ -79,3 +83,24 @@ def test_a_connection_ends_at_once_and_is_made_again_when_it_is_needed(transport
     assert transport.run(["true"]).status == 0
     client_thread(transport).close()  # as a network that went away leaves it
     assert transport.run(["true"]).status == 0
+
+
+def test_vain_tries_leave_no_connection_and_no_thread(transport: SshTransport, tmp_path: Path) -> None:
+    """A node may refuse for minutes, and there are many of them."""
+    refused = SshTransport(replace(transport._node, ssh_key=str(admin_key(tmp_path / "other").path)), patience=3)
+    foreign = SshTransport(replace(transport._node, host_key=KeyPair.make().public), patience=3)
+    threads = threading.active_count()
+    for one in (refused, foreign):
+        with pytest.raises(NodeError):
+            one.run(["true"])
+    deadline = time.monotonic() + 5
+    while (ours() or threading.active_count() > threads) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert ours() == []
+    assert threading.active_count() == threads
+
+
+def ours() -> list[str]:
+    """The connections of this process to the node that are not closed."""
+    found = subprocess.run(["ss", "-Htnp", "dst", ADDRESS], capture_output=True, text=True, check=True).stdout
+    return [line for line in found.splitlines() if f"pid={os.getpid()}," in line]

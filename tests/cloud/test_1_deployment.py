@@ -1,4 +1,4 @@
-"""What a deployment that was killed four times left behind."""
+"""What a deployment that was killed, and whose machine was, left behind."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What goes wrong during a deployment: the rest gets ready, the message is right, and going on mends it.
 
-Twenty killed engines are in test_1_deployment. These take an hour: `make test-long`.
+Killed engines are in test_1_deployment, twenty there, too, with `make test-long`. All take an hour: `make test-long`.
 """
 
 from __future__ import annotations
