@@ -10,70 +10,34 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import signal
 import socket
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from crowbar.paths import StateDir
+from tests.command import Command
 
 LIMIT = 1800.0  # seconds; building the discovery system and the image for the first time is in it
 KINDS = {"container": ("container", "bios"), "bios": ("vm", "bios"), "uefi": ("vm", "uefi")}
 AIMS = {"container": 20, "bios": 100}  # seconds from power-on to `installed`
 
 
-@dataclass(frozen=True)
-class Crowbar:
-    """The command, on one state folder."""
-
-    state: Path
-
-    def argv(self, *words: str) -> list[str]:
-        """The command line."""
-        return [str(Path(sys.executable).with_name("crowbar")), "--state-dir", str(self.state), *words]
-
-    def run(self, *words: str) -> str:
-        """What the command prints; the benchmark ends with it if it fails."""
-        return subprocess.run(self.argv(*words), stdout=subprocess.PIPE, check=True, text=True, timeout=LIMIT).stdout
-
-    def read(self, *words: str) -> Any:
-        """What the command prints as JSON."""
-        return json.loads(self.run(*words, "--output", "json"))
-
-    def machine(self) -> dict[str, Any]:
-        """The only machine that there is."""
-        [one] = self.read("machines", "list")["machines"]
-        return dict(one)
-
-    @contextlib.contextmanager
-    def serving(self) -> Iterator[None]:
-        """While inside, `crowbar serve` runs."""
-        log = self.state / "serve.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(self.argv("serve"), stdout=output, stderr=output, stdin=subprocess.DEVNULL)
-        try:
-            until(lambda: "Serving" in log.read_text())
-            yield
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
-
-    @contextlib.contextmanager
-    def rack(self, kind: str, firmware: str) -> Iterator[None]:
-        """One machine without power on an empty store."""
-        for path in self.state.glob("crowbar.db*"):
-            path.unlink()
-        self.run("rack", "up", "--machines", "1", "--kind", kind, "--firmware", firmware, "--disk", "4")
-        try:
-            yield
-        finally:
-            self.run("rack", "down", "--yes")
+@contextlib.contextmanager
+def rack(crowbar: Command, kind: str, firmware: str) -> Iterator[None]:
+    """One machine without power, on an empty store."""
+    crowbar.forget()
+    crowbar.run("rack", "up", "--machines", "1", "--kind", kind, "--firmware", firmware, "--disk", "4")
+    try:
+        yield
+    finally:
+        crowbar.run("rack", "down", "--yes")
 
 
 def until(holds: Callable[[], bool], every: float = 0.5) -> None:
@@ -94,11 +58,11 @@ def answers(address: str) -> bool:
         return False
 
 
-def phases(crowbar: Crowbar, name: str) -> dict[str, float]:
+def phases(crowbar: Command, name: str) -> dict[str, float]:
     """Seconds from the first power order to each state."""
     begun = None
     reached = {}
-    for event in crowbar.read("machines", "show", name, "--timeline")["timeline"]:
+    for event in crowbar.json("machines", "show", name, "--timeline")["timeline"]:
         at = datetime.fromisoformat(event["at"])
         if event["kind"] == "bmc.power" and begun is None:
             begun = at
@@ -107,7 +71,7 @@ def phases(crowbar: Crowbar, name: str) -> dict[str, float]:
     return reached
 
 
-def boot(crowbar: Crowbar, machine: dict[str, Any]) -> float:
+def boot(crowbar: Command, machine: dict[str, Any]) -> float:
     """Seconds from a power cycle until SSH answers again."""
     begun = time.monotonic()
     crowbar.run("machines", "power", "cycle", machine["machine"]["name"], "--yes")
@@ -116,14 +80,13 @@ def boot(crowbar: Crowbar, machine: dict[str, Any]) -> float:
     return time.monotonic() - begun
 
 
-def measure(crowbar: Crowbar, kind: str) -> tuple[dict[str, float], float]:
-    with crowbar.rack(*KINDS[kind]):
+def measure(crowbar: Command, kind: str) -> tuple[dict[str, float], float]:
+    with rack(crowbar, *KINDS[kind]):
         crowbar.run("machines", "discover", "--rack")
         crowbar.run("machines", "install", "--all")
-        with crowbar.serving():
-            until(lambda: crowbar.machine()["state"] == "installed")
-            machine = crowbar.machine()
-            return phases(crowbar, machine["machine"]["name"]), boot(crowbar, machine)
+        with crowbar.serving(crowbar.state.root / "serve.log"):
+            [(name, machine)] = crowbar.wait_for("installed").items()
+            return phases(crowbar, name), boot(crowbar, machine)
 
 
 def main() -> None:
@@ -133,7 +96,7 @@ def main() -> None:
     parser.add_argument("--state-dir", type=Path, default=Path(".cache/bench-power-on"))
     options = parser.parse_args()
     options.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    crowbar = Crowbar(options.state_dir.resolve())
+    crowbar = Command(StateDir(options.state_dir.resolve()), LIMIT)
     measure(crowbar, "container")  # builds what is built once
     for kind in options.kinds:
         runs = [measure(crowbar, kind) for _ in range(options.runs)]

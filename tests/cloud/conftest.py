@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,11 +16,11 @@ from typing import Any, Self
 import pytest
 
 from crowbar.apply.applier import transport_to
-from crowbar.paths import StateDir
 from crowbar.rack.container import ContainerMachine
 from crowbar.services.context import Context, open_context
 from crowbar.store.model import Node, StepKind
 from tests.built import state_dir
+from tests.command import Command
 
 STATE = state_dir("cloud-tests")  # the cloud itself is new every time
 ENGINE_KILLS = 1  # tests/cluster has more
@@ -31,31 +29,8 @@ DEPLOY_SECONDS = 1500
 
 
 @dataclass
-class Crowbar:
-    """The `crowbar` command, as a user runs it."""
-
-    state: StateDir
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Begin a command; stderr goes where the test's own goes."""
-        argv = [str(Path(sys.executable).with_name("crowbar")), "--state-dir", str(self.state.root), *arguments]
-        return subprocess.Popen(argv, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
-
-    def run(self, *arguments: str, status: int = 0, seconds: float = DEPLOY_SECONDS) -> str:
-        """Run a command to its end, which must be ``status``; gives its stdout."""
-        process = self.start(*arguments)
-        try:
-            output, _ = process.communicate(timeout=seconds)
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
-        assert process.returncode == status, output
-        return output
-
-    def json(self, *arguments: str, status: int = 0) -> Any:
-        """Run a command with --output json."""
-        return json.loads(self.run(*arguments, "--output", "json", status=status))
+class Crowbar(Command):
+    """The `crowbar` command, for a cloud on this host."""
 
     def deploy(self, *arguments: str, status: int = 0) -> list[dict[str, Any]]:
         """`crowbar deploy --single-node`; gives its steps."""
@@ -152,7 +127,7 @@ def planned_steps(context: Context) -> int:
 def cloud() -> Iterator[Cloud]:
     """The cloud after an engine that was killed, a machine that lost its power, and one deploy more."""
     assert os.geteuid() == 0, "these tests make a container machine: run them as root"
-    crowbar = Crowbar(STATE)
+    crowbar = Crowbar(STATE, DEPLOY_SECONDS)
     keep = bool(os.environ.get("CROWBAR_KEEP_CLOUD"))  # for who writes tests: `-k` one of them on the cloud that stands
     if keep and applied_steps(crowbar):
         yield Cloud(crowbar, ProcessList())

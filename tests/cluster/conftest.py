@@ -7,12 +7,10 @@ often the engine is killed: `make test-long` has 20.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,13 +21,14 @@ import pytest
 import yaml
 
 from crowbar.apply.ssh import SshTransport
-from crowbar.paths import StateDir, data_dir
+from crowbar.paths import data_dir
 from crowbar.rack.virtual.layout import RackFolder
 from crowbar.services.context import Context, open_context
 from crowbar_cli import disk_image
 from crowbar_cli.nodes import packages_of
 from crowbar_cli.options import Settings
 from tests.built import state_dir
+from tests.command import Command
 from tests.rack.virtual.traces import traces
 
 STATE = state_dir("cluster-tests")  # the cluster itself is new every time
@@ -41,34 +40,13 @@ _LONGEST = 20.0  # seconds within which the engine is killed
 
 
 @dataclass
-class Cluster:
+class Cluster(Command):
     """The cluster, the file that it is deployed from, and what was seen on the way."""
 
-    file: Path
-    document: dict[str, Any]
-    state: StateDir = STATE
+    file: Path = field(kw_only=True)
+    document: dict[str, Any] = field(kw_only=True)
     applied_at_kills: list[int] = field(default_factory=list)
     seconds: float = 0
-
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """Begin a `crowbar` command as a user does; what it says goes where the test's own goes."""
-        argv = [str(Path(sys.executable).with_name("crowbar")), "--state-dir", str(self.state.root), *words]
-        return subprocess.Popen(argv, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
-
-    def run(self, *words: str, status: int = 0) -> str:
-        """Run a command to its end, which must be ``status``; its stdout."""
-        with self.start(*words) as process:
-            try:
-                output, _ = process.communicate(timeout=SECONDS)
-            except BaseException:
-                process.kill()
-                raise
-        assert process.returncode == status, output[-3000:]
-        return output
-
-    def json(self, *words: str, status: int = 0) -> Any:
-        """Run a command with --output json."""
-        return json.loads(self.run(*words, "--output", "json", status=status))
 
     def write(self) -> None:
         """Put what the test made of it into the file."""
@@ -127,32 +105,24 @@ def applied_steps() -> int:
         return 0
 
 
-def forget(state: StateDir = STATE) -> None:
-    """Take the rack away, and all but the images."""
-    argv = [str(Path(sys.executable).with_name("crowbar")), "--state-dir", str(state.root), "rack", "down", "--yes"]
-    subprocess.run(argv, check=True, capture_output=True)
-    for path in state.root.glob("crowbar.db*"):
-        path.unlink()
-
-
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The cluster after all killed engines and one deployment more."""
     assert os.geteuid() == 0, "these tests make container machines: run them as root"
     file = tmp_path_factory.mktemp("cluster") / "cluster.yml"
-    found = Cluster(file, yaml.safe_load(SHIPPED.read_text(encoding="utf-8")))
+    found = Cluster(STATE, file=file, document=yaml.safe_load(SHIPPED.read_text(encoding="utf-8")))
     if os.environ.get("CROWBAR_KEEP_CLUSTER"):
         if not applied_steps():
             _deploy_with_kills(found)
         yield found
         return
-    forget()
+    found.forget()
     try:
         _deploy_with_kills(found)
         yield found
     finally:
         tag = RackFolder(STATE.rack).tag
-        forget()
+        found.forget()
     assert traces(STATE.rack, tag) == []
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.built import state_dir
-from tests.cluster.conftest import Cluster, forget
+from tests.cluster.conftest import Cluster
 
 pytestmark = [pytest.mark.cloud, pytest.mark.long, pytest.mark.timeout(3000)]
 
@@ -33,10 +33,10 @@ DOCUMENT = {
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The two machines, one with a clock that stays an hour behind whenever it starts."""
-    state = state_dir("clock-tests")
-    found = Cluster(tmp_path_factory.mktemp("clock") / "cluster.yml", dict(DOCUMENT), state)
+    file = tmp_path_factory.mktemp("clock") / "cluster.yml"
+    found = Cluster(state_dir("clock-tests"), file=file, document=dict(DOCUMENT))
     found.write()
-    forget(state)
+    found.forget()
     try:
         with found.start("deploy", str(found.file), "--no-verify") as process:
             try:
@@ -47,7 +47,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         assert process.returncode == 0, output[-3000:]
         yield found
     finally:
-        forget(state)
+        found.forget()
 
 
 def _set_back(cluster: Cluster) -> None:

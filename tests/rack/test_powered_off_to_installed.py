@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +13,7 @@ from crowbar.apply.ssh import SshTransport
 from crowbar.rack.virtual.layout import RackFolder
 from crowbar.services.context import open_context
 from tests.built import state_dir
+from tests.command import Command
 from tests.rack.virtual.traces import traces
 
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(1500)]
@@ -31,60 +26,13 @@ _BOOTED = (
 )
 
 
-@dataclass
-class Crowbar:
-    """The `crowbar` command."""
-
-    log: Path
-
-    def argv(self, *words: str) -> list[str]:
-        return [str(Path(sys.executable).with_name("crowbar")), "--state-dir", str(STATE.root), *words]
-
-    def run(self, *words: str) -> str:
-        done = subprocess.run(self.argv(*words), capture_output=True, text=True, timeout=LIMIT, check=False)
-        assert done.returncode == 0, done.stderr + done.stdout
-        return done.stdout
-
-    def machines(self) -> dict[str, dict[str, Any]]:
-        listed = json.loads(self.run("machines", "list", "--output", "json"))["machines"]
-        return {one["machine"]["name"]: one for one in listed}
-
-    @contextmanager
-    def serving(self) -> Iterator[subprocess.Popen[bytes]]:
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(self.argv("serve"), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        try:
-            deadline = time.monotonic() + LIMIT
-            while "Serving" not in self.log.read_text():
-                assert process.poll() is None, self.log.read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
-            yield process
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
-
-    def wait_for(self, state: str) -> dict[str, dict[str, Any]]:
-        """Until all machines are in that state; their timelines are told if one does not get there."""
-        deadline = time.monotonic() + LIMIT
-        while True:
-            found = self.machines()
-            if all(one["state"] == state for one in found.values()):
-                return found
-            if time.monotonic() > deadline:
-                pytest.fail("\n".join(self.run("machines", "show", name, "--timeline") for name in found))
-            time.sleep(1)
-
-
 @pytest.fixture
-def crowbar(tmp_path: Path) -> Iterator[Crowbar]:
+def crowbar() -> Iterator[Command]:
     """The command, on an empty store; what it made is taken away whatever becomes of the test."""
-    command = Crowbar(tmp_path / "serve.log")
-    subprocess.run(command.argv("rack", "down", "--yes"), capture_output=True, check=False)
-    for path in STATE.root.glob("crowbar.db*"):
-        path.unlink()
+    command = Command(STATE, LIMIT)
+    command.forget()
     yield command
-    subprocess.run(command.argv("rack", "down", "--yes"), check=True)
+    command.run("rack", "down", "--yes")
     assert traces(STATE.rack, RackFolder(STATE.rack).tag) == []
 
 
@@ -123,9 +71,9 @@ def check_booted(names: dict[str, dict[str, Any]]) -> None:
         assert listing.count("ssh_host_") == 2  # the pinned key and its public half
 
 
-def phases(crowbar: Crowbar, name: str) -> dict[str, float]:
+def phases(crowbar: Command, name: str) -> dict[str, float]:
     """Seconds from the first power order of discovery to each state."""
-    events = json.loads(crowbar.run("machines", "show", name, "--timeline", "--output", "json"))["timeline"]
+    events = crowbar.json("machines", "show", name, "--timeline")["timeline"]
     stamps: dict[str, float] = {}
     for event in events:
         at = time.mktime(time.strptime(event["at"][:19], "%Y-%m-%dT%H:%M:%S"))
@@ -136,12 +84,12 @@ def phases(crowbar: Crowbar, name: str) -> dict[str, float]:
     return {state: at - stamps["power"] for state, at in stamps.items()}
 
 
-def test_three_container_machines_from_power_off_to_ssh(crowbar: Crowbar) -> None:
+def test_three_container_machines_from_power_off_to_ssh(crowbar: Command, tmp_path: Path) -> None:
     """Behind the same BMCs, and by the same DHCP answer, boot script, agent and image."""
     crowbar.run("rack", "up", "--machines", "3", "--kind", "container", "--disk", "4")
     crowbar.run("machines", "discover", "--rack")
     crowbar.run("machines", "install", "--all")  # before they are discovered: they go all the way
-    with crowbar.serving():
+    with crowbar.serving(tmp_path / "serve.log"):
         installed = crowbar.wait_for("installed")
         check_ssh(installed)
         crowbar.run("machines", "reinstall", "server2", "--yes")
@@ -153,11 +101,11 @@ def test_three_container_machines_from_power_off_to_ssh(crowbar: Crowbar) -> Non
         print(name, phases(crowbar, name))
 
 
-def test_bios_and_uefi_machines_from_power_off_to_ssh(crowbar: Crowbar) -> None:
+def test_bios_and_uefi_machines_from_power_off_to_ssh(crowbar: Command, tmp_path: Path) -> None:
     crowbar.run("rack", "up", "--machines", "1", "--firmware", "bios", "--disk", "4")
     crowbar.run("rack", "up", "--machines", "2", "--firmware", "uefi", "--disk", "4")
     crowbar.run("machines", "discover", "--rack")
-    with crowbar.serving() as serving:
+    with crowbar.serving(tmp_path / "serve.log") as serving:
         found = crowbar.wait_for("discovered")
         assert {one["hardware"]["boot_mode"] for one in found.values()} == {"bios", "uefi"}
         for one in found.values():
