@@ -46,7 +46,7 @@ test: setup-dev
 	$(PYTEST) --cov --cov-append --cov-report= -m 'cloud and not long' tests/cluster
 	.venv/bin/coverage report --fail-under=90
 
-# The cluster again, and what goes wrong in it.
+# The cluster again with more kills, and what goes wrong in it.
 test-long: setup-dev
 	CROWBAR_KILLS=20 $(PYTEST) -m cloud tests/cluster/test_1_deployment.py tests/cluster/test_3_faults.py tests/cluster/test_4_clock.py
 

@@ -59,11 +59,14 @@ class ContainerMachine:
             raise EnvironmentFault(f"There is a machine in {folder} already.", hint="`crowbar destroy` removes it.")
         machine.destroy()
         wanted = [IPv4Network(route) for route in routes]
-        used = subnet.host_networks()
-        subnet.check_routes(wanted, used)
-        record = Record(
-            str(image.resolve()), str(subnet.free_subnet(used, wanted)), tuple(routes), tuple(devices), domain
-        )
+        with subnet.choosing():
+            used = subnet.host_networks()
+            subnet.check_routes(wanted, used)
+            record = Record(
+                str(image.resolve()), str(subnet.free_subnet(used, wanted)), tuple(routes), tuple(devices), domain
+            )
+            machine.folder.mkdir(mode=0o700, parents=True)  # what is made from here on is known to be somebody's
+            network.up(machine.names, record)  # who chooses next sees that it is in use
         machine._make(record)
         return machine
 
@@ -78,8 +81,6 @@ class ContainerMachine:
         return machine
 
     def _make(self, record: Record) -> None:
-        self.folder.mkdir(parents=True)
-        self.folder.chmod(0o700)
         login, host_key = KeyPair.make(), KeyPair.make()
         login.write(self.folder / "id_ed25519")
         (self.folder / "host_key.pub").write_text(f"{host_key.public}\n", encoding="utf-8")

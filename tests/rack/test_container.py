@@ -97,6 +97,21 @@ def test_it_is_not_made_twice(machine: ContainerMachine, small_image: Path) -> N
     assert not machine.folder.with_name("other").exists()
 
 
+def test_two_that_are_made_before_either_is_started_have_networks_of_their_own(
+    small_image: Path, tmp_path: Path
+) -> None:
+    """Two commands of one host make their machines while neither has begun to use its subnet."""
+    folders = [tmp_path / "machines" / name for name in ("node5", "node6")]
+    try:
+        made = [ContainerMachine.create(folder, small_image) for folder in folders]
+        assert made[0].record.subnet != made[1].record.subnet
+        assert [machine.status() for machine in made] == [Status.STOPPED, Status.STOPPED]
+    finally:
+        for folder in folders:
+            ContainerMachine(folder).destroy()
+    assert [_traces(folder) for folder in folders] == [[], []]
+
+
 def test_a_machine_that_cannot_boot_says_what_its_console_said(
     small_image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,15 +128,15 @@ def test_a_machine_that_cannot_boot_says_what_its_console_said(
         machine.destroy()
 
 
-@pytest.mark.parametrize("part", ["write", "mount", "prepare", "launch"])
+@pytest.mark.parametrize("part", ["up", "write", "mount", "prepare", "launch"])
 def test_a_machine_whose_making_was_killed_is_taken_away_whole(part: str, small_image: Path, tmp_path: Path) -> None:
     folder = tmp_path / "machines" / "node9"
     program = f"""
 import os, signal
 from pathlib import Path
 from crowbar.apply import keys
-from crowbar.rack import ContainerMachine, disk, launch
-owner = {{"write": keys.KeyPair, "mount": disk, "prepare": disk, "launch": launch}}[{part!r}]
+from crowbar.rack import ContainerMachine, disk, launch, network
+owner = {{"up": network, "write": keys.KeyPair, "mount": disk, "prepare": disk, "launch": launch}}[{part!r}]
 real = getattr(owner, {part!r})
 def killed(*arguments):
     real(*arguments)
