@@ -10,12 +10,12 @@ from crowbar_inventory.facts import FactsError, NodeFacts, parse, probe_source
 _SECONDS = 60
 
 
-def gather_facts(node: Node) -> NodeFacts:
-    """Run the probe on the node and read what it prints.
+def gather_facts(node: Node, *, patience: float = 30) -> NodeFacts:
+    """Run the probe on the node and read what it prints; for ``patience`` seconds a connection is tried again.
 
     Raises NodeError if the node cannot be reached, or its answer is no set of facts.
     """
-    transport = transport_to(node)
+    transport = transport_to(node, patience=patience)
     try:
         done = transport.run(["python3", "-"], stdin=probe_source(), timeout=_SECONDS)
     finally:

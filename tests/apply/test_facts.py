@@ -49,7 +49,7 @@ class Answering:
 
 def answering(monkeypatch: pytest.MonkeyPatch, *answer: object) -> Answering:
     transport = Answering(Completed(*answer))  # type: ignore[arg-type]  # as the test gives them
-    monkeypatch.setattr(facts, "transport_to", lambda _node: transport)
+    monkeypatch.setattr(facts, "transport_to", lambda _node, patience: transport)
     return transport
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from crowbar.errors import NodeError
 from crowbar.services.machines.access import admin_key
 from crowbar.store.model import Node, NodeKind
 from tests.api.simulation.installed import systems
+from tests.sockets import connections_to
 
 ADDRESS = "127.0.0.78"
 
@@ -93,14 +92,8 @@ def test_vain_tries_leave_no_connection_and_no_thread(transport: SshTransport, t
     for one in (refused, foreign):
         with pytest.raises(NodeError):
             one.run(["true"])
+    assert connections_to(ADDRESS) == []
     deadline = time.monotonic() + 5
-    while (ours() or threading.active_count() > threads) and time.monotonic() < deadline:
+    while threading.active_count() > threads and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert ours() == []
     assert threading.active_count() == threads
-
-
-def ours() -> list[str]:
-    """The connections of this process to the node that are not closed."""
-    found = subprocess.run(["ss", "-Htnp", "dst", ADDRESS], capture_output=True, text=True, check=True).stdout
-    return [line for line in found.splitlines() if f"pid={os.getpid()}," in line]

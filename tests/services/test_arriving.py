@@ -18,6 +18,7 @@ from crowbar.store.machine_model import Machine, MachineView
 from crowbar.store.model import Applied, Health, NodeState
 from crowbar.store.store import Store, open_store
 from tests.api.simulation.installed import Systems, systems
+from tests.sockets import connections_to
 
 ARRIVE = Action(ActionKind.AWAIT_SSH, "It boots from its disk.", to=NodeState.INSTALLED)
 
@@ -68,6 +69,7 @@ def test_it_is_installed_knows_what_it_can_do_and_has_no_role(store: Store, inst
     assert node.facts["capabilities"] is not None
     assert node.ssh_key == str(tmp_path / "id")
     assert store.applied.list() == []
+    assert connections_to("127.0.0.77") == []  # a thousand machines would leave a thousand threads
 
 
 def test_somebody_else_at_its_address_is_told_and_not_taken_for_it(

@@ -13,7 +13,6 @@ import structlog
 from paramiko import AuthenticationException, BadHostKeyException
 
 from crowbar.apply.facts import gather_facts
-from crowbar.apply.ssh import SshTransport
 from crowbar.engine.lifecycle import AT_BMC, Action, ActionKind
 from crowbar.errors import CrowbarError, EnvironmentFault, NodeError
 from crowbar.provision.resolver import name_servers
@@ -147,8 +146,7 @@ class Actor:
             return
         opened = replace(node, ssh_key=str(self.key.path))
         try:
-            SshTransport(opened, patience=_SSH_PATIENCE).run(["true"], timeout=10)
-            facts = gather_facts(opened).as_mapping()
+            facts = gather_facts(opened, patience=_SSH_PATIENCE).as_mapping()
         except NodeError as error:
             if isinstance(error.__cause__, _FINAL):  # waiting does not mend it
                 self.store.machines.set_health(node.name, Health.PROBLEM, f"{_AT_SSH}: {error}")
