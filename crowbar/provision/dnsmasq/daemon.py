@@ -181,13 +181,24 @@ class Dnsmasq:
             if time.monotonic() - began > _LASTED:
                 pause = _BACK_OFF[0]
             self._tell("dnsmasq.ended", f"dnsmasq ended with {status}, and is started again: {self._words()}")
-            if self._stopping.wait(pause):
+            if not self._spawn_again(pause):
                 return
             pause = min(2 * pause, longest)
+
+    def _spawn_again(self, pause: float) -> bool:
+        """After a pause; again and again, where the host has no memory for it. False when it shall end."""
+        while not self._stopping.wait(pause):
             with self._changing:
                 if self._stopping.is_set():
-                    return
-                self._spawn()
+                    return False
+                try:
+                    self._spawn()
+                except OSError as error:
+                    reason = error.strerror
+                else:
+                    return True
+            self._tell("dnsmasq.ended", f"dnsmasq cannot be started: {reason}")
+        return False
 
     def _follow(self) -> int:
         """Read what it says until it ends; its exit status."""

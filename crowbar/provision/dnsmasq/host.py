@@ -50,12 +50,18 @@ def ports(config: DhcpConfig) -> tuple[int, ...]:
 
 
 def write(texts: Mapping[Path, str]) -> None:
-    """Write the files, each at once whole, for anybody to read."""
+    """Write the files, each at once whole, for anybody to read. Raises EnvironmentFault: no space, above all."""
     for path, text in texts.items():
         partial = path.with_name(f".{path.name}")
-        partial.write_text(text, encoding="ascii")
-        partial.chmod(0o644)
-        partial.replace(path)
+        try:
+            partial.write_text(text, encoding="ascii")
+            partial.chmod(0o644)
+            partial.replace(path)
+        except OSError as error:
+            raise EnvironmentFault(
+                f"What dnsmasq reads cannot be written to {path}: {error.strerror}.",
+                hint="Make space there; it is tried again, and nothing has to be restarted.",
+            ) from error
 
 
 def hold_prefix(config: DhcpConfig) -> None:

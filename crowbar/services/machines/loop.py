@@ -57,13 +57,20 @@ class Loop:
         orders = store.orders.all_current()
         for view in store.machines.list(hardware=False):
             name = view.machine.name
-            if self._decide(view, orders.get(name)).kind is ActionKind.NOTHING:
+            if not self._due(view, orders.get(name)):
                 continue
             with self._lock:
                 if name in self._busy:
                     continue
                 self._busy.add(name)
             pool.submit(self._bring_on, name)
+
+    def _due(self, view: MachineView, order: Order | None) -> bool:
+        try:
+            return self._decide(view, order).kind is not ActionKind.NOTHING
+        except Exception:  # noqa: BLE001 - a defect of ours with one machine; the others go on
+            _LOG.exception("machine", machine=view.machine.name)
+            return False
 
     def _bring_on(self, name: str) -> None:
         """Do what is due for one machine, until there is nothing more to do at once."""

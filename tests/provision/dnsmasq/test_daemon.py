@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -169,6 +170,28 @@ def test_killed_it_is_started_again_with_what_it_knew(
         assert client.boot().address == "10.99.7.30"
     with DhcpClient(cable, mac(1)) as client:
         assert client.boot().address == given
+
+
+def test_where_no_process_can_be_begun_for_a_while_it_is_tried_until_one_can(
+    cable: Lan, serve: Callable[..., Dnsmasq], events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = serve(CONFIG, host(30))
+    spawn, refusals = served._spawn, iter([OSError(errno.ENOMEM, "Cannot allocate memory")] * 2)
+
+    def short_of_memory() -> None:
+        for refusal in refusals:
+            raise refusal
+        spawn()
+
+    monkeypatch.setattr(served, "_spawn", short_of_memory)
+    assert served.pid is not None
+    os.kill(served.pid, signal.SIGKILL)
+    events.until("dnsmasq.started", times=2)
+    assert [one.message for one in events if one.kind == "dnsmasq.ended"][1:] == [
+        "dnsmasq cannot be started: Cannot allocate memory"
+    ] * 2
+    with DhcpClient(cable, mac(30)) as client:
+        assert client.boot().address == "10.99.7.30"
 
 
 def test_a_taken_port_is_told_and_the_leftover_of_a_killed_service_is_none(

@@ -1,0 +1,46 @@
+"""The loop that brings machines on."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from crowbar.engine.lifecycle import Action, ActionKind
+from crowbar.services.machines import loop
+from crowbar.services.machines.access import admin_key
+from crowbar.services.machines.acting import Actor
+from crowbar.services.machines.images import DiskImages
+from crowbar.store.machine_model import Machine, MachineView
+from crowbar.store.store import open_store
+
+
+def test_a_defect_with_one_machine_ends_no_others_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it shows while it is decided what to do, or while it is done."""
+    reached: set[str] = set()
+    both = threading.Event()
+
+    def decide(view: MachineView, *_: object, **__: object) -> Action:
+        if view.machine.name == "m1":
+            raise KeyError("a defect of the decision")
+        return Action(ActionKind.GIVE_WIPE, "It shall be installed.")
+
+    def do(_self: Actor, view: MachineView, _action: Action) -> bool:
+        if view.machine.name == "m2":
+            raise KeyError("a defect of the action")
+        reached.add(view.machine.name)
+        if reached == {"m3", "m4"}:
+            both.set()
+        return False
+
+    monkeypatch.setattr(loop, "decide", decide)
+    monkeypatch.setattr(Actor, "do", do)
+    with open_store(f"sqlite:///{tmp_path}/crowbar.db", tmp_path / "secret.key") as store:
+        for name in ("m1", "m2", "m3"):
+            store.machines.save(Machine(name, approved=True))
+        with loop.running(Actor(store, DiskImages(tmp_path), admin_key(tmp_path / "id")), every=0.05):
+            while not reached:
+                both.wait(0.05)
+            store.machines.save(Machine("m4", approved=True))  # a later round is not lost either
+            assert both.wait(20)
