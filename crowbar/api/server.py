@@ -123,6 +123,8 @@ def _follow(store: Store, dnsmasq: Dnsmasq, over: threading.Event) -> None:
             if str(error) != trouble:  # said once, not twice a second
                 trouble = str(error)
                 _LOG.error("DHCP does not follow the store", error=trouble)
+        except Exception:  # noqa: BLE001 - a defect of ours; machines that are known later shall have their addresses
+            _LOG.exception("DHCP does not follow the store")
 
 
 @contextmanager

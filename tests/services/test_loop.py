@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from crowbar.engine.lifecycle import Action, ActionKind
+from crowbar.errors import EnvironmentFault
 from crowbar.services.machines import loop
 from crowbar.services.machines.access import admin_key
 from crowbar.services.machines.acting import Actor
@@ -44,3 +45,24 @@ def test_a_defect_with_one_machine_ends_no_others_way(tmp_path: Path, monkeypatc
                 both.wait(0.05)
             store.machines.save(Machine("m4", approved=True))  # a later round is not lost either
             assert both.wait(20)
+
+
+def test_a_round_that_fails_is_not_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds = 0
+    third = threading.Event()
+
+    def failing(*_: object) -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 1:
+            raise EnvironmentFault("the database is away")
+        if rounds == 2:
+            raise KeyError("a defect of ours")
+        third.set()
+
+    monkeypatch.setattr(loop.Loop, "round", failing)
+    with (
+        open_store(f"sqlite:///{tmp_path}/crowbar.db", tmp_path / "secret.key") as store,
+        loop.running(Actor(store, DiskImages(tmp_path), admin_key(tmp_path / "id")), every=0.01),
+    ):
+        assert third.wait(20)
