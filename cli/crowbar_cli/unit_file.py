@@ -9,6 +9,7 @@ from pathlib import Path
 from crowbar.errors import InputError
 
 _TEMPLATE = Path(__file__).with_name("units") / "crowbar-serve.service"
+_TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 (named, not written to)
 _SPECIAL = frozenset(" \t\n\"'\\%$;")
 
 
@@ -21,7 +22,13 @@ def serve_unit(state: Path) -> str:
     for path in (program, state):
         if _SPECIAL.intersection(str(path)):
             raise InputError(f"{str(path)!r} cannot be in a systemd unit.", hint="Use a path without such characters.")
-    return _TEMPLATE.read_text(encoding="utf-8").replace("@CROWBAR@", str(program)).replace("@STATE@", str(state))
+    # A checkout that is tried out in /tmp would not see itself there.
+    in_sight = any(path.is_relative_to(folder) for path in (program, state) for folder in _TEMPORARY)
+    filled = {"@CROWBAR@": str(program), "@STATE@": str(state), "@PRIVATE_TMP@": "no" if in_sight else "yes"}
+    text = _TEMPLATE.read_text(encoding="utf-8")
+    for mark, value in filled.items():
+        text = text.replace(mark, value)
+    return text
 
 
 def own_program() -> Path:

@@ -120,7 +120,7 @@ def rack(bare: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
     FakeMachine.made.clear()
     monkeypatch.setattr("crowbar.rack.ContainerMachine", FakeMachine)
     monkeypatch.setattr("crowbar.provision.image.build.build_image", build_image)
-    monkeypatch.setattr("crowbar.apply.facts.transport_to", lambda _node: FakeTransport(json.dumps(FACTS)))
+    monkeypatch.setattr("crowbar.apply.facts.transport_to", lambda _node, patience: FakeTransport(json.dumps(FACTS)))
     monkeypatch.setattr("crowbar_inventory.probe.facts", lambda: {**FACTS, "capabilities": ["loop", "tun"]})
     monkeypatch.setattr(single_node, "_devices", lambda: ["/dev/kvm"])
     bare.applier.publishing = {"maker/maker-ring@node1": {"ring": b"cmluZw=="}}
@@ -198,7 +198,7 @@ def test_what_the_host_cannot_do_is_told_and_nothing_is_saved(rack: Cli, monkeyp
 
 
 def test_a_machine_that_talks_nonsense_is_no_node(rack: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crowbar.apply.facts.transport_to", lambda _node: FakeTransport("hello"))
+    monkeypatch.setattr("crowbar.apply.facts.transport_to", lambda _node, patience: FakeTransport("hello"))
     result = rack("deploy", rack.file(ONE_NODE), "--single-node")
     assert result.exit_code == 1
     assert "Node node1 did not tell what it can do" in result.stderr

@@ -26,6 +26,7 @@ from crowbar.provision.discovery import DiscoverySystem
 from crowbar.services.discovery.booting import Offer
 from crowbar.store.machine_model import Machine, Network
 from crowbar.store.store import open_store
+from crowbar_cli import unit_file
 from crowbar_cli.interrupt import serving
 from crowbar_cli.unit_file import serve_unit
 from crowbar_inventory.rules import Rules
@@ -218,6 +219,21 @@ def test_the_unit_names_this_program_and_this_state(cli: Cli) -> None:
     assert f"ReadWritePaths={cli.state.root}\n" in unit
     assert "@" not in re.sub(r"@system-service", "", unit)
     assert cli("--state-dir", "/srv/my state", "serve", "--print-unit").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("program", "state", "private"),
+    [
+        ("/opt/crowbar/bin/crowbar", "/var/lib/crowbar", "yes"),
+        ("/tmp/checkout/bin/crowbar", "/var/lib/crowbar", "no"),
+        ("/opt/crowbar/bin/crowbar", "/var/tmp/state", "no"),
+    ],
+)
+def test_the_unit_hides_the_hosts_tmp_unless_it_is_there_itself(
+    monkeypatch: pytest.MonkeyPatch, program: str, state: str, private: str
+) -> None:
+    monkeypatch.setattr(unit_file, "own_program", lambda: Path(program))
+    assert f"PrivateTmp={private}\n" in serve_unit(Path(state))
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
