@@ -10,6 +10,7 @@ from crowbar.errors import InputError
 
 _TEMPLATE = Path(__file__).with_name("units") / "crowbar-serve.service"
 _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 (named, not written to)
+_SHARED_TMP = "PrivateTmp=no\nReadWritePaths=/tmp"
 _SPECIAL = frozenset(" \t\n\"'\\%$;")
 
 
@@ -24,7 +25,7 @@ def serve_unit(state: Path) -> str:
             raise InputError(f"{str(path)!r} cannot be in a systemd unit.", hint="Use a path without such characters.")
     # A checkout that is tried out in /tmp would not see itself there.
     in_sight = any(path.is_relative_to(folder) for path in (program, state) for folder in _TEMPORARY)
-    filled = {"@CROWBAR@": str(program), "@STATE@": str(state), "@PRIVATE_TMP@": "no" if in_sight else "yes"}
+    filled = {"@CROWBAR@": str(program), "@STATE@": str(state), "@TMP@": _SHARED_TMP if in_sight else "PrivateTmp=yes"}
     text = _TEMPLATE.read_text(encoding="utf-8")
     for mark, value in filled.items():
         text = text.replace(mark, value)

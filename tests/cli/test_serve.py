@@ -222,18 +222,18 @@ def test_the_unit_names_this_program_and_this_state(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "state", "private"),
+    ("program", "state", "lines"),
     [
-        ("/opt/crowbar/bin/crowbar", "/var/lib/crowbar", "yes"),
-        ("/tmp/checkout/bin/crowbar", "/var/lib/crowbar", "no"),
-        ("/opt/crowbar/bin/crowbar", "/var/tmp/state", "no"),
+        ("/opt/crowbar/bin/crowbar", "/var/lib/crowbar", "PrivateTmp=yes"),
+        ("/tmp/checkout/bin/crowbar", "/var/lib/crowbar", "PrivateTmp=no\nReadWritePaths=/tmp"),
+        ("/opt/crowbar/bin/crowbar", "/var/tmp/state", "PrivateTmp=no\nReadWritePaths=/tmp"),
     ],
 )
 def test_the_unit_hides_the_hosts_tmp_unless_it_is_there_itself(
-    monkeypatch: pytest.MonkeyPatch, program: str, state: str, private: str
+    monkeypatch: pytest.MonkeyPatch, program: str, state: str, lines: str
 ) -> None:
     monkeypatch.setattr(unit_file, "own_program", lambda: Path(program))
-    assert f"PrivateTmp={private}\n" in serve_unit(Path(state))
+    assert f"\n{lines}\n" in serve_unit(Path(state))
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
