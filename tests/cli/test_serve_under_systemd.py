@@ -17,7 +17,7 @@ from crowbar.provision.discovery import build_discovery
 from crowbar.services.context import open_context
 from crowbar.store.machine_model import Network
 from tests.built import SHARED
-from tests.provision.admin_host import PROGRAM, AdminHost, admin_host
+from tests.provision.admin_host import AdminHost, admin_host
 from tests.provision.dnsmasq.lan import DhcpClient, Lan, inside, lan
 
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(900)]
@@ -48,11 +48,6 @@ def host(cable: Lan, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Admin
             )
         unit = booted.run(CROWBAR, "--state-dir", STATE, "serve", "--print-unit")
         (booted.root / f"etc/systemd/system/{UNIT}").write_text(unit, encoding="utf-8")
-        drop_in = booted.root / f"etc/systemd/system/{UNIT}.d/program.conf"
-        drop_in.parent.mkdir()
-        # The program of these tests may be in /tmp, of which a unit has one of its own.
-        paths = "".join(f"BindReadOnlyPaths={path}\n" for path in PROGRAM if path.is_relative_to("/tmp"))
-        drop_in.write_text(f"[Service]\n{paths}", encoding="utf-8")
         booted.run("systemctl", "enable", "--now", UNIT, seconds=600)
         yield booted
 
