@@ -9,7 +9,7 @@ help:
 	@echo 'make rack      the same on three: a controller, and two that compute and store (root)'
 	@echo 'make machines  three virtual servers, from powered off to installed (root)'
 	@echo 'make check     linters and unit tests, about three minutes'
-	@echo 'make test      all tests, a real cloud and a real cluster among them, about 50 minutes (root)'
+	@echo 'make test      all tests, a real cloud and a real cluster among them, about an hour (root)'
 	@echo 'make test-long what goes wrong while a cluster is deployed, an hour (root)'
 	@echo 'make lint      linters alone'
 	@echo 'make clean     remove what setup and tests made in this folder'

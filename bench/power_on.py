@@ -15,7 +15,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,19 +57,6 @@ def answers(address: str) -> bool:
         return False
 
 
-def phases(crowbar: Command, name: str) -> dict[str, float]:
-    """Seconds from the first power order to each state."""
-    begun = None
-    reached = {}
-    for event in crowbar.json("machines", "show", name, "--timeline")["timeline"]:
-        at = datetime.fromisoformat(event["at"])
-        if event["kind"] == "bmc.power" and begun is None:
-            begun = at
-        if event["kind"] == "state.changed" and begun is not None:
-            reached[event["data"]["to"]] = (at - begun).total_seconds()
-    return reached
-
-
 def boot(crowbar: Command, machine: dict[str, Any]) -> float:
     """Seconds from a power cycle until SSH answers again."""
     begun = time.monotonic()
@@ -86,7 +72,7 @@ def measure(crowbar: Command, kind: str) -> tuple[dict[str, float], float]:
         crowbar.run("machines", "install", "--all")
         with crowbar.serving(crowbar.state.root / "serve.log"):
             [(name, machine)] = crowbar.wait_for("installed").items()
-            return phases(crowbar, name), boot(crowbar, machine)
+            return crowbar.phases(name), boot(crowbar, machine)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,18 @@ class Command:
             if time.monotonic() > deadline:
                 pytest.fail("\n".join(self.run("machines", "show", name, "--timeline") for name in found))
             time.sleep(0.5)
+
+    def phases(self, name: str) -> dict[str, float]:
+        """Seconds from a machine's first power order to each state that it came to."""
+        begun = None
+        reached = {}
+        for event in self.json("machines", "show", name, "--timeline")["timeline"]:
+            at = datetime.fromisoformat(event["at"])
+            if event["kind"] == "bmc.power" and begun is None:
+                begun = at
+            if event["kind"] == "state.changed" and begun is not None:
+                reached[event["data"]["to"]] = (at - begun).total_seconds()
+        return reached
 
     @contextmanager
     def serving(self, log: Path) -> Iterator[subprocess.Popen[bytes]]:

@@ -119,12 +119,11 @@ def _follow(store: Store, dnsmasq: Dnsmasq, over: threading.Event) -> None:
                 dnsmasq.set_hosts(wanted)
                 told = wanted
             trouble = ""
-        except CrowbarError as error:
+        except Exception as error:  # noqa: BLE001 - a defect of ours, too: whoever is known later shall have an address
             if str(error) != trouble:  # said once, not twice a second
                 trouble = str(error)
-                _LOG.error("DHCP does not follow the store", error=trouble)
-        except Exception:  # noqa: BLE001 - a defect of ours; machines that are known later shall have their addresses
-            _LOG.exception("DHCP does not follow the store")
+                defect = not isinstance(error, CrowbarError)
+                _LOG.error("DHCP does not follow the store", error=trouble, exc_info=defect)
 
 
 @contextmanager

@@ -35,15 +35,15 @@ def test_orders_are_looked_for_again_after_the_database_was_away() -> None:
 
 
 def test_dhcp_follows_the_store_again_when_a_fault_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
-    lists: deque[CrowbarError | list[DhcpHost]] = deque(
-        [[], InputError("The subnet has changed."), InputError("The subnet has changed."), EnvironmentFault("Away.")]
+    lists: deque[Exception | list[DhcpHost]] = deque(
+        [[], *[InputError("The subnet has changed.")] * 2, KeyError("a defect of ours"), EnvironmentFault("Away.")]
     )
     over = threading.Event()
     told: list[list[DhcpHost]] = []
 
     def hosts(_store: object) -> list[DhcpHost]:
         found = lists.popleft() if lists else [MENDED]
-        if isinstance(found, CrowbarError):
+        if isinstance(found, Exception):
             raise found
         return found
 

@@ -12,6 +12,8 @@ from crowbar.catalog.known import Known
 from crowbar.catalog.load import load_catalog
 from crowbar.catalog.source import Source
 from crowbar.errors import Fault
+from crowbar.paths import StateDir
+from crowbar.services.context import open_context
 
 from .barclamps import attribute, write
 from .barclamps import schema as made_schema
@@ -61,6 +63,13 @@ def test_a_schema_that_is_changed_is_checked_and_a_faulty_one_each_time(tmp_path
         [message] = loaded(tmp_path / "all", file)
         assert "the default of size is not valid" in message
         assert checked == ["one"]
+
+
+def test_commands_on_one_state_folder_share_what_they_know(tmp_path: Path, checked: list[str]) -> None:
+    for _ in range(2):
+        with open_context(StateDir(tmp_path / "state")) as context:
+            assert "keystone" in {one.name for one in context.catalog}
+    assert checked.count("keystone") == 1
 
 
 def test_what_is_not_used_any_more_is_forgotten(tmp_path: Path) -> None:

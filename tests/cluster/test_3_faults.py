@@ -1,6 +1,6 @@
 """What goes wrong during a deployment: the rest gets ready, the message is right, and going on mends it.
 
-Killed engines are in test_1_deployment, twenty there, too, with `make test-long`. All take an hour: `make test-long`.
+`make test-long`, more than an hour, has them, and test_1_deployment with twenty killed engines.
 """
 
 from __future__ import annotations

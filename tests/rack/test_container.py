@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from crowbar.errors import EnvironmentFault, NodeError
 from crowbar.rack import ContainerMachine, Status
 from crowbar.rack import container as container_module
 from crowbar.rack.record import Names
+from crowbar.rack.subnet import choosing
 
 pytestmark = pytest.mark.machine
 ROUTE = "198.18.77.0/24"  # of the range for benchmarks: nobody's provider network
@@ -110,6 +113,19 @@ def test_two_that_are_made_before_either_is_started_have_networks_of_their_own(
         for folder in folders:
             ContainerMachine(folder).destroy()
     assert [_traces(folder) for folder in folders] == [[], []]
+
+
+def test_while_another_command_chooses_its_subnet_none_is_made(small_image: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "machines" / "node4"
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            with choosing():
+                making = pool.submit(ContainerMachine.create, folder, small_image)
+                time.sleep(1)
+                assert not folder.exists()
+            assert making.result(60).status() is Status.STOPPED
+    finally:
+        ContainerMachine(folder).destroy()
 
 
 def test_a_machine_that_cannot_boot_says_what_its_console_said(

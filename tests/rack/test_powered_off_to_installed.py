@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,19 +70,6 @@ def check_booted(names: dict[str, dict[str, Any]]) -> None:
         assert listing.count("ssh_host_") == 2  # the pinned key and its public half
 
 
-def phases(crowbar: Command, name: str) -> dict[str, float]:
-    """Seconds from the first power order of discovery to each state."""
-    events = crowbar.json("machines", "show", name, "--timeline")["timeline"]
-    stamps: dict[str, float] = {}
-    for event in events:
-        at = time.mktime(time.strptime(event["at"][:19], "%Y-%m-%dT%H:%M:%S"))
-        if event["kind"] == "bmc.power":
-            stamps.setdefault("power", at)
-        if event["kind"] == "state.changed":
-            stamps[event["data"]["to"]] = at
-    return {state: at - stamps["power"] for state, at in stamps.items()}
-
-
 def test_three_container_machines_from_power_off_to_ssh(crowbar: Command, tmp_path: Path) -> None:
     """Behind the same BMCs, and by the same DHCP answer, boot script, agent and image."""
     crowbar.run("rack", "up", "--machines", "3", "--kind", "container", "--disk", "4")
@@ -98,7 +84,7 @@ def test_three_container_machines_from_power_off_to_ssh(crowbar: Command, tmp_pa
     keys = {name: one["machine"]["macs"] for name, one in installed.items()}
     assert keys == {name: one["machine"]["macs"] for name, one in again.items()}
     for name in installed:
-        print(name, phases(crowbar, name))
+        print(name, crowbar.phases(name))
 
 
 def test_bios_and_uefi_machines_from_power_off_to_ssh(crowbar: Command, tmp_path: Path) -> None:
@@ -118,5 +104,5 @@ def test_bios_and_uefi_machines_from_power_off_to_ssh(crowbar: Command, tmp_path
         check_booted(installed)
         assert serving.poll() is None
     for name in installed:
-        print(name, phases(crowbar, name))
+        print(name, crowbar.phases(name))
     assert serving.returncode == 0

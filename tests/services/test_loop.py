@@ -20,7 +20,7 @@ from crowbar.store.store import open_store
 def test_a_defect_with_one_machine_ends_no_others_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether it shows while it is decided what to do, or while it is done."""
     reached: set[str] = set()
-    both = threading.Event()
+    early, both = threading.Event(), threading.Event()
 
     def decide(view: MachineView, *_: object, **__: object) -> Action:
         if view.machine.name == "m1":
@@ -31,8 +31,7 @@ def test_a_defect_with_one_machine_ends_no_others_way(tmp_path: Path, monkeypatc
         if view.machine.name == "m2":
             raise KeyError("a defect of the action")
         reached.add(view.machine.name)
-        if reached == {"m3", "m4"}:
-            both.set()
+        (both if reached == {"m3", "m4"} else early).set()
         return False
 
     monkeypatch.setattr(loop, "decide", decide)
@@ -41,8 +40,7 @@ def test_a_defect_with_one_machine_ends_no_others_way(tmp_path: Path, monkeypatc
         for name in ("m1", "m2", "m3"):
             store.machines.save(Machine(name, approved=True))
         with loop.running(Actor(store, DiskImages(tmp_path), admin_key(tmp_path / "id")), every=0.05):
-            while not reached:
-                both.wait(0.05)
+            assert early.wait(20)
             store.machines.save(Machine("m4", approved=True))  # a later round is not lost either
             assert both.wait(20)
 

@@ -45,7 +45,7 @@ class Loop:
                     self.round(pool)
                 except CrowbarError as error:
                     _LOG.error("a round failed", error=str(error))
-                except Exception:  # noqa: BLE001 - a defect of ours: without this loop the service only seems to serve
+                except Exception:  # noqa: BLE001 - a defect of ours: without this loop the service would only seem to serve
                     _LOG.exception("a round failed")
                 self._over.wait(self._every)
 
