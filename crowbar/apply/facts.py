@@ -17,7 +17,7 @@ def gather_facts(node: Node, *, patience: float = 30) -> NodeFacts:
     """
     transport = transport_to(node, patience=patience)
     try:
-        done = transport.run(["python3", "-"], stdin=probe_source(), timeout=_SECONDS)
+        done = transport.run(["python3", "-I", "-S", "-"], stdin=probe_source(), timeout=_SECONDS)
     finally:
         transport.close()
     if done.status != 0:

@@ -38,7 +38,7 @@ class Answering:
     closed: bool = False
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 60) -> Completed:
-        assert list(argv) == ["python3", "-"]
+        assert list(argv) == ["python3", "-I", "-S", "-"]
         compile(stdin, "probe", "exec")
         return self.answer
 

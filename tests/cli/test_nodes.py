@@ -96,7 +96,7 @@ class FakeTransport:
     answer: str
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 60) -> Completed:
-        assert list(argv) == ["python3", "-"]
+        assert list(argv) == ["python3", "-I", "-S", "-"]
         assert b"capabilities" in stdin
         return Completed(0, self.answer, "")
 

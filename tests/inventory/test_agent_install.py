@@ -36,9 +36,11 @@ MACHINE = {
 
 
 def _raw() -> bytes:
-    """An image of 11.5 MiB with zeros at the start, between, and none at the end."""
+    """An image of 11.5 MiB with zeros at the start, between, before what is none, and none at the end."""
     noise = random.Random(7).randbytes(MIB)
-    return bytes(512) + noise[512:] + noise + bytes(6 * MIB) + noise + bytes(2 * MIB) + noise[: MIB // 2]
+    return (
+        bytes(512) + noise[512:] + noise + bytes(6 * MIB) + noise + bytes(MIB + 8192) + noise[8192:] + noise[: MIB // 2]
+    )
 
 
 RAW = _raw()

@@ -84,6 +84,7 @@ def builds(monkeypatch: pytest.MonkeyPatch) -> Builds:
     monkeypatch.setattr(build, "_PACKAGES", {})
     monkeypatch.setattr(build, "_build_base", base)
     monkeypatch.setattr(build, "pack", pack)
+    monkeypatch.setattr(build, "compiled", lambda archive, root: b"compiled " + archive)
     monkeypatch.setattr(build, "host_supply", lambda release: _supply("one"))
     return done
 
@@ -98,7 +99,7 @@ def test_built_once(builds: Builds, tmp_path: Path) -> None:
     assert builds == ["base"]
     assert first.kernel.read_bytes() == b"kernel"
     assert first.initrd.read_bytes().startswith(b"base;init\nusr/lib/crowbar/agent.pyz\n")
-    assert (first.root / "usr/lib/crowbar/agent.pyz").read_bytes() == packed_agent()
+    assert (first.root / "usr/lib/crowbar/agent.pyz").read_bytes() == b"compiled " + packed_agent()
     assert os.access(first.root / "usr/sbin/init", os.X_OK)
     assert not list((tmp_path / "images").glob("partial-*"))
 
@@ -111,8 +112,8 @@ def test_another_agent_is_another_system_on_the_same_base(
     second = build_discovery(tmp_path / "images", _quiet)
     assert builds == ["base"]
     assert second.digest != first.digest
-    assert (second.root / "usr/lib/crowbar/agent.pyz").read_bytes() == b"other"
-    assert (first.root / "usr/lib/crowbar/agent.pyz").read_bytes() == packed_agent()
+    assert (second.root / "usr/lib/crowbar/agent.pyz").read_bytes() == b"compiled other"
+    assert (first.root / "usr/lib/crowbar/agent.pyz").read_bytes() == b"compiled " + packed_agent()
 
 
 def test_the_two_that_were_used_last_stay(builds: Builds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

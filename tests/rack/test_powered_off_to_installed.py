@@ -21,7 +21,8 @@ LIMIT = 900.0  # seconds; an idle host needs a seventh of it
 _BOOTED = (
     "systemctl is-system-running --wait; echo ==; systemctl --failed --no-legend --plain; echo ==;"
     " findmnt -no FSTYPE,LABEL /; echo ==; test -d /sys/firmware/efi && echo efi; echo ==; cat /proc/cmdline; echo ==;"
-    " ls /etc/apt /etc/ssh"
+    " ls /etc/apt /etc/ssh; echo ==; modprobe drm_display_helper && echo screens; modprobe cfg80211 || echo no radio;"
+    " ls /sys/module | grep -E 'vsock|cfg80211|binfmt'"
 )
 
 
@@ -61,13 +62,14 @@ def check_ssh(names: dict[str, dict[str, Any]]) -> None:
 def check_booted(names: dict[str, dict[str, Any]]) -> None:
     """Each booted its whole system from its disk, by its own firmware, and has no secret that is not its own."""
     for name, said in on_each(names, _BOOTED).items():
-        running, failed, root, efi, arguments, listing = (part.strip() for part in said.split("==\n"))
+        running, failed, root, efi, arguments, listing, modules = (part.strip() for part in said.split("==\n"))
         assert (running, failed) == ("running", "")
         assert root.split() == ["ext4", "root"]
         assert bool(efi) == (names[name]["hardware"]["boot_mode"] == "uefi")
         assert "console=ttyS0,115200" in arguments and "root=UUID=" in arguments
         assert "auth.conf\n" not in listing  # the mirror's logins are not handed out
         assert listing.count("ssh_host_") == 2  # the pinned key and its public half
+        assert modules == "screens\nno radio"  # and what no server needs was not loaded for it to boot
 
 
 def test_three_container_machines_from_power_off_to_ssh(crowbar: Command, tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import zipfile
 from pathlib import Path
 
 import crowbar_inventory.agent
+from crowbar.errors import EnvironmentFault
 
+_COMPILE = Path(__file__).parent / "files" / "compile.py"
 _SOURCE = Path(crowbar_inventory.agent.__file__).parent
 _PACKAGE = "crowbar_inventory"
 _ALWAYS = (1980, 1, 1, 0, 0, 0)  # the archive's digest tells of its content alone
@@ -23,3 +26,13 @@ def packed_agent() -> bytes:
         for name, content in modules.items():
             archive.writestr(zipfile.ZipInfo(name, _ALWAYS), content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
+
+
+def compiled(archive: bytes, root: Path) -> bytes:
+    """The archive with the code beside its modules, for the Python of that root. Raises EnvironmentFault."""
+    argv = ["chroot", str(root), "python3", "-I", "-S", "-c", _COMPILE.read_text(encoding="utf-8")]
+    done = subprocess.run(argv, input=archive, capture_output=True, check=False)
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip()
+        raise EnvironmentFault(f"The discovery system's Python cannot compile the agent: {said}")
+    return done.stdout

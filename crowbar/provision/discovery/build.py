@@ -11,6 +11,7 @@ from pathlib import Path
 
 from crowbar.errors import EnvironmentFault
 from crowbar.provision.discovery import spec
+from crowbar.provision.discovery.archive import compiled
 from crowbar.provision.discovery.kernel import take_kernel
 from crowbar.provision.discovery.pack import pack, unpack_deb
 from crowbar.provision.discovery.root import reduce
@@ -120,6 +121,9 @@ def _complete(base: Path) -> DiscoverySystem:
         shutil.copytree(base / _ROOT, root, symlinks=True, copy_function=os.link)
         for target in (own, root):
             _place_own_files(target)
+        agent = compiled((root / spec.AGENT).read_bytes(), root)
+        for target in (own, root):
+            (target / spec.AGENT).write_bytes(agent)
         pack(own, work / "own.cpio.zst")
         with (work / _INITRD).open("wb") as initrd:
             for part in (base / _BASE, work / "own.cpio.zst"):

@@ -35,14 +35,15 @@ FIRMWARE_COMPONENT = "non-free-firmware"
 FIRMWARE = ("firmware-bnx2", "firmware-bnx2x", "firmware-netronome", "firmware-qlogic")
 
 FILES = Path(__file__).parent / "files"
+AGENT = "usr/lib/crowbar/agent.pyz"
 # path in the system -> what gives its content, and its mode. They change often, and are packed by themselves.
 OWN_FILES: dict[str, tuple[Callable[[], bytes], int]] = {
     "init": ((FILES / "init").read_bytes, 0o755),
     "usr/sbin/init": ((FILES / "init").read_bytes, 0o755),
-    "usr/lib/crowbar/agent.pyz": (packed_agent, 0o644),
+    AGENT: (packed_agent, 0o644),
     "usr/lib/crowbar/dhcp": ((FILES / "dhcp").read_bytes, 0o755),
 }
-_BUILDER = (*sorted(Path(__file__).parent.glob("*.py")), FILES / "kernel.sh")
+_BUILDER = (*sorted(Path(__file__).parent.glob("*.py")), FILES / "compile.py", FILES / "kernel.sh")
 
 
 def packages(supply: Supply) -> tuple[str, ...]:

@@ -20,8 +20,8 @@ def test_parts_follow_each_other_and_the_root_is_last() -> None:
 
 def test_the_root_has_room_for_what_is_in_it() -> None:
     small, large = layout_for(0, 0), layout_for(1000 * MIB, 50_000)
-    assert small.root_mib > 300
-    assert 1300 < large.root_mib < 1450
+    assert small.root_mib > 100  # a journal, and room to start
+    assert 1150 < large.root_mib < 1250
 
 
 @pytest.mark.parametrize(("size", "blocks"), [(0, 0), (1, 1), (4096, 1), (4097, 2)])

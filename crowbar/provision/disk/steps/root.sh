@@ -16,7 +16,16 @@ for kernel in "$merged"/boot/vmlinuz-*; do
     TMPDIR=/tmp LC_ALL=C chroot "$merged" mkinitramfs -o "/boot/initrd.img-$version" "$version"
 done
 chroot "$merged" systemctl enable --quiet systemd-networkd.service
-chroot "$merged" systemctl mask --quiet e2scrub_reap.service  # a node has no LVM
+# What a node has no use for, and each boot would wait for: LVM's snapshots; programs for other processors; networks and
+# device rules from the kernel's command line; leases that networkd gives out; and, on a console, screens.
+chroot "$merged" systemctl mask --quiet e2scrub_reap.service systemd-binfmt.service systemd-network-generator.service \
+    systemd-udev-load-credentials.service systemd-networkd-persistent-storage.service modprobe@drm.service
+# SSH by virtual sockets (it loads four modules to look for some), TPMs, hibernation, partitions that are told apart by
+# their types, updates at boot, commands from the kernel's command line.
+mkdir -p "$merged/etc/systemd/system-generators"
+for generator in ssh tpm2 hibernate-resume gpt-auto system-update run; do
+    ln -s /dev/null "$merged/etc/systemd/system-generators/systemd-$generator-generator"
+done
 # systemd's "update after the image changed" has nothing to do, and takes seconds of each first boot.
 touch "$merged/etc/.updated" "$merged/var/.updated"
 umount "$merged/tmp" "$merged/proc" "$merged/dev"

@@ -14,6 +14,11 @@ chroot "$root" dpkg-divert --local --rename --remove /usr/bin/py3compile >/dev/n
 sh "$(dirname "$0")/compile.sh" "$root"
 rm -rf "$root"/var/tmp/py3compile.*
 
+# What dpkg leaves out since, of the essential packages that came before.
+mkdir -p "$root/usr/share/info" "$root/usr/share/man" "$root/usr/share/locale"
+find "$root/usr/share/man" "$root/usr/share/info" ! -type d -delete
+find "$root/usr/share/locale" -name '*.mo' -delete
+
 cp -ln "$root"/var/cache/apt/archives/*.deb "$cache"/
 
 install -m 644 "$apt_conf" "$root/etc/apt/apt.conf.d/99mmdebstrap"
