@@ -13,8 +13,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from crowbar.api import server
 from crowbar.api.desk import Desk
 from crowbar.provision.discovery import DiscoverySystem
 from crowbar.services.discovery.booting import Offer
+from crowbar.services.machines.acting import Actor
 from crowbar.store.machine_model import Machine, Network
 from crowbar.store.store import open_store
 from crowbar_cli import unit_file
@@ -162,6 +163,30 @@ def test_a_port_that_is_taken_is_told_before_anything_is_begun(cli: Cli, monkeyp
     assert result.exit_code == 2
     assert f"Port {port} of 127.0.0.1 cannot be listened on" in result.stderr
     assert begun == []
+
+
+def test_what_is_sent_over_http_is_what_the_loop_admits_machines_by(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    system = DiscoverySystem(cli.state.root / "vmlinuz", cli.state.root / "initrd", cli.state.root, "0123456789abcdef")
+    desks: list[Desk] = []
+    actors: list[Actor] = []
+
+    def serve(desk: Desk, listener: socket.socket, begin: Callable[[], object]) -> None:
+        desks.append(desk)
+        begin()
+
+    @contextmanager
+    def running(actor: Actor) -> Iterator[None]:
+        actors.append(actor)
+        yield
+
+    monkeypatch.setattr("crowbar.provision.discovery.build_discovery", lambda *_: system)
+    monkeypatch.setattr("crowbar.api.server.dhcp", lambda *_: nullcontext())
+    monkeypatch.setattr("crowbar.api.server.serve_http", serve)
+    monkeypatch.setattr("crowbar.services.machines.loop.running", running)
+    network(cli)
+    assert cli("serve", "--port", str(PORT)).exit_code == 0
+    [desk], [actor] = desks, actors
+    assert actor.traffic is desk.traffic
 
 
 def test_the_machines_loop_begins_when_machines_are_answered(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import os
+import re
 import time
 from pathlib import Path
 
@@ -119,6 +120,32 @@ def test_instances_elsewhere_boot_while_the_first_is_waited_for(
     assert statuses(report)[N.SSH] is S.FAILED
     assert {name[name.rindex("-") :] for name in launched} == ahead
     assert fake.names() == []
+
+
+@pytest.mark.parametrize(("check", "made"), [(N.VOLUME, 1), (N.METADATA, 0)])
+def test_a_volume_is_made_while_the_instance_is_waited_for(
+    check: CheckName, made: int, fake: FakeCloud, access: CloudAccess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guest, "SSH_TIMEOUT", 0.2)
+    report = verify(access, workdir=tmp_path, reporter=unheard, checks=[check])
+    assert statuses(report)[N.SSH] is S.FAILED
+    assert sum(line.startswith('"POST /volumev3/v3/project-1/volumes ') for line in fake.requests) == made
+    assert fake.names() == []
+
+
+def test_what_stands_on_nothing_goes_at_once_and_the_rest_after_it(
+    fake: FakeCloud, access: CloudAccess, tmp_path: Path
+) -> None:
+    fake.refuse["servers"] = 3
+    report = verify(access, workdir=tmp_path, reporter=unheard, checks=[N.INSTANCE])
+    assert report.passed, [check.detail for check in report.checks]
+    paths = (re.match(r'"DELETE /\w+/v[\d.]+/(?:project-1/)?([\w-]+)/', line) for line in fake.requests)
+    asked = [path[1] for path in paths if path]
+    last = {kind: place for place, kind in enumerate(asked)}
+    assert asked.count("servers") == 4
+    assert {"floatingips", "flavors", "images", "os-keypairs"} <= set(asked[: last["servers"]])
+    assert last["servers"] < asked.index("routers") < asked.index("networks")
+    assert asked.index("ports") < asked.index("networks")
 
 
 def test_what_was_begun_ahead_fails_in_the_check_that_looks_at_it() -> None:

@@ -42,6 +42,8 @@ auto_add_modules block ata scsi usb_storage
 manual_add_modules ext4 crc32c_generic sd_mod virtio_pci xhci_pci ehci_pci atkbd i8042 usbhid hid_generic
 rm -f "$DESTDIR/usr/lib/udev/hwdb.bin"
 """
+# It would be started twice, the first time to see whether its settings are right: the second says so, too.
+_SSH_UNIT = "[Service]\nExecStartPre=\n"
 _SSHD = "HostKey /etc/ssh/ssh_host_ed25519_key\nPasswordAuthentication no\nUseDNS no\n"
 
 
@@ -54,6 +56,7 @@ def additions(arguments: Iterable[str] = ARGUMENTS) -> dict[str, tuple[str, int]
         "etc/initramfs-tools/hooks/crowbar": (_HOOK, 0o755),
         # One key, which the installer puts in beforehand so that it can be pinned.
         "etc/ssh/sshd_config.d/10-crowbar.conf": (_SSHD, 0o644),
+        "etc/systemd/system/ssh.service.d/10-crowbar.conf": (_SSH_UNIT, 0o644),
     }
 
 
