@@ -41,7 +41,7 @@ check: setup-dev
 test: setup-dev
 	rm -rf .cache/coverage && mkdir -p .cache/coverage
 	$(PYTEST) -n 2 --cov --cov-report= -m 'not machine and not cloud'
-	$(PYTEST) --cov --cov-append --cov-report= -m 'machine and not cloud'
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report= -m 'machine and not cloud'
 	$(PYTEST) --cov --cov-append --cov-report= -m 'cloud and not long' tests/cloud
 	$(PYTEST) --cov --cov-append --cov-report= -m 'cloud and not long' tests/cluster
 	.venv/bin/coverage report --fail-under=90

@@ -27,11 +27,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if reason and _slowness(item):
             item.add_marker(pytest.mark.skip(reason=reason))
-    items.sort(key=_slowness)
+    items.sort(key=lambda item: (_slowness(item), -_patience(item)))
 
 
 def _slowness(item: pytest.Item) -> int:
     return 2 if item.get_closest_marker("cloud") else 1 if item.get_closest_marker("machine") else 0
+
+
+def _patience(item: pytest.Item) -> float:
+    """Of those with machines, two files of which run beside each other, the ones that may take longest go first."""
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker and _slowness(item) == 1 else 0.0
 
 
 # A small image for all tests that need a real one; kept between runs, as it takes twenty seconds to build.

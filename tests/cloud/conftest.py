@@ -48,9 +48,9 @@ class ProcessList:
 
     def _look(self) -> None:
         while not self._over.wait(0.1):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
+            for process in Path("/proc").glob("[0-9]*"):
                 try:
-                    self.seen.add(path.read_bytes())
+                    self.seen.add((process / "cmdline").read_bytes())
                 except OSError:  # the process has ended
                     continue
 

@@ -56,9 +56,9 @@ def test_a_killed_build_takes_all_its_processes_and_mounts_with_it(tmp_path: Pat
 
 def _command_lines() -> list[str]:
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+            found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
         except OSError:  # it has ended since
             continue
     return found
