@@ -41,7 +41,7 @@ class Crowbar(Command):
 
 @dataclass
 class ProcessList:
-    """Every command line and environment that any process on this host had, the node's among them, while it ran."""
+    """Every command line that any process on this host had, the node's among them, while it ran."""
 
     seen: set[bytes] = field(default_factory=set)
     _over: threading.Event = field(default_factory=threading.Event)
