@@ -7,6 +7,7 @@ import binascii
 import io
 import logging
 import re
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -18,7 +19,9 @@ from crowbar.verify.model import CheckError
 from crowbar.verify.poll import NotYet, until
 
 SSH_TIMEOUT = 240.0  # seconds from an active instance to a login; a boot takes 3 to 40 under emulation
-_ATTEMPT = 10.0  # seconds for one attempt to connect, and for the handshake
+_PORT = 22
+_KNOCK = 1.0  # seconds until somebody must have taken a connection; a packet that was lost is sent again after one
+_ATTEMPT = 10.0  # seconds for the handshake
 _OUTPUT_LIMIT = 64 << 20  # bytes of a command's output that are read: a guest is not trusted
 # A refused or reset connection is an answer here, not an event: it is told if it is the last one.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -104,15 +107,33 @@ def login(
 
 
 def _connect(address: str, key: paramiko.PKey, console: Callable[[], str]) -> paramiko.SSHClient:
+    # The console is asked for once somebody listens: each time it costs the cloud what the guest needs to boot.
+    try:
+        connection = socket.create_connection((address, _PORT), timeout=_KNOCK)
+    except OSError as error:
+        raise NotYet(f"nobody listens: {type(error).__name__}: {error}") from error
+    client = paramiko.SSHClient()
+    try:
+        _shake_hands(client, connection, address, key, console)
+    except BaseException:
+        client.close()
+        connection.close()
+        raise
+    return client
+
+
+def _shake_hands(
+    client: paramiko.SSHClient, connection: socket.socket, address: str, key: paramiko.PKey, console: Callable[[], str]
+) -> None:
     known = host_key(console())
     if known is None:
         raise NotYet("no host key on the guest's console")
-    client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     client.get_host_keys().add(address, known.get_name(), known)
     try:
         client.connect(
             address,
+            sock=connection,
             username="root",
             pkey=key,
             look_for_keys=False,
@@ -122,6 +143,4 @@ def _connect(address: str, key: paramiko.PKey, console: Callable[[], str]) -> pa
             auth_timeout=_ATTEMPT,
         )
     except (OSError, EOFError, paramiko.SSHException) as error:
-        client.close()
         raise NotYet(f"{type(error).__name__}: {error}") from error
-    return client

@@ -95,17 +95,9 @@ def host_key() -> paramiko.Ed25519Key:
 
 @pytest.fixture
 def port(key: paramiko.PKey, host_key: paramiko.PKey, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A guest's SSH server; every client of this test connects to it, whatever port it means."""
+    """A guest's SSH server, at a port that is free."""
     with server(key, host_key) as number:
-        connect = paramiko.SSHClient.connect
-
-        def redirected(client: paramiko.SSHClient, hostname: str, **options: object) -> None:
-            client.get_host_keys().add(
-                f"[{hostname}]:{number}", "ssh-ed25519", client.get_host_keys()[hostname]["ssh-ed25519"]
-            )
-            connect(client, hostname, port=number, **options)  # type: ignore[arg-type]  # passed on as they came
-
-        monkeypatch.setattr(paramiko.SSHClient, "connect", redirected)
+        monkeypatch.setattr(guest, "_PORT", number)
         yield number
 
 
@@ -177,9 +169,22 @@ def test_a_rebooted_guest_is_reached_once_its_new_key_is_on_the_console(
         assert session.text("echo up") == "up"
 
 
-def test_no_guest_at_all_is_told_as_it_was_seen(key: paramiko.PKey) -> None:
+@pytest.mark.usefixtures("port")
+def test_a_guest_that_has_not_told_its_key_is_told_as_it_was_seen(key: paramiko.PKey) -> None:
     with (
         pytest.raises(CheckError, match="no host key on the guest's console"),
         guest.login("127.0.0.1", key, str, 0.1),
     ):
         pass
+
+
+def test_the_console_is_asked_for_once_somebody_listens(key: paramiko.PKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        monkeypatch.setattr(guest, "_PORT", closed.getsockname()[1])
+    asked: list[str] = []
+    with (
+        pytest.raises(CheckError, match="last seen: nobody listens: ConnectionRefusedError"),
+        guest.login("127.0.0.1", key, lambda: asked.append("console") or "", 0.1),
+    ):
+        pass
+    assert asked == []
