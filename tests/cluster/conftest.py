@@ -33,7 +33,7 @@ from tests.rack.virtual.traces import traces
 
 STATE = state_dir("cluster-tests")  # the cluster itself is new every time
 SHIPPED = data_dir() / "playbooks" / "clusters" / "rack.yml"
-KILLS = int(os.environ.get("CROWBAR_KILLS") or 8)
+KILLS = int(os.environ.get("CROWBAR_KILLS") or 6)
 EARLY_KILLS = KILLS // 3  # so many while the machines are discovered and installed, the others while roles are applied
 SECONDS = 1500.0  # of one command; an idle host needs a tenth of it
 _LONGEST = 20.0  # seconds within which the engine is killed
