@@ -91,7 +91,7 @@ def test_three_container_machines_from_power_off_to_ssh(crowbar: Command, tmp_pa
 
 def test_bios_and_uefi_machines_from_power_off_to_ssh(crowbar: Command, tmp_path: Path) -> None:
     crowbar.run("rack", "up", "--machines", "1", "--firmware", "bios", "--disk", "4")
-    crowbar.run("rack", "up", "--machines", "1", "--firmware", "uefi", "--disk", "4")
+    crowbar.run("rack", "up", "--machines", "2", "--firmware", "uefi", "--disk", "4")  # one more
     crowbar.run("machines", "discover", "--rack")
     with crowbar.serving(tmp_path / "serve.log") as serving:
         found = crowbar.wait_for("discovered")
