@@ -1,6 +1,7 @@
 """Reads an archive of Python modules, and writes it with their code beside them, for the Python that runs this.
 
-Python takes that code as it is, without a look at the module: compiling takes an emulated machine seconds.
+Python takes that code as it is, without a look at the module: half of the time that importing the agent takes an
+emulated processor goes to compiling.
 python3 compile.py <ARCHIVE >COMPILED
 """
 
