@@ -1,9 +1,9 @@
 """How long a server takes from the order to power on until it is installed and its SSH answers, each kind alone.
 
 A virtual rack of one machine at a time: a container, a BIOS and a UEFI machine, over IPMI, DHCP, TFTP and HTTP, with
-the small image (no barclamp's packages). The floor is what no installer can go below: the same machine, installed,
-cycled by its BMC, until its SSH answers again. Discovery system and image are built before, and kept in --state-dir.
-Run it as root on an idle host:  .venv/bin/python bench/power_on.py [--kinds container bios uefi] [--runs N]
+the small image (no barclamp's packages). The floor is what no installer can go below: the same machine, installed and
+without power, powered on by its BMC, until its SSH answers. Discovery system and image are built before, and kept in
+--state-dir. Run it as root on an idle host:  .venv/bin/python bench/power_on.py [--kinds container bios uefi] [--runs N]
 """
 
 from __future__ import annotations
@@ -58,10 +58,16 @@ def answers(address: str) -> bool:
 
 
 def boot(crowbar: Command, machine: dict[str, Any]) -> float:
-    """Seconds from a power cycle until SSH answers again."""
+    """Seconds from the order to power on, the command with it, until SSH answers.
+
+    From a machine without power: a container boots before a command that cycles it ends, and each look at an SSH
+    server that logs nobody in is held against the one who looks (PerSourcePenalties of sshd_config), for 15 seconds
+    and more.
+    """
+    name = machine["machine"]["name"]
+    crowbar.run("machines", "power", "off", name)
     begun = time.monotonic()
-    crowbar.run("machines", "power", "cycle", machine["machine"]["name"], "--yes")
-    until(lambda: not answers(machine["addresses"]["admin"]), 0.05)
+    crowbar.run("machines", "power", "on", name)
     until(lambda: answers(machine["addresses"]["admin"]), 0.1)
     return time.monotonic() - begun
 
