@@ -3,7 +3,9 @@
 A virtual rack of one machine at a time: a container, a BIOS and a UEFI machine, over IPMI, DHCP, TFTP and HTTP, with
 the small image (no barclamp's packages). The floor is what no installer can go below: the same machine, installed and
 without power, powered on by its BMC, until its SSH answers. Discovery system and image are built before, and kept in
---state-dir. Run it as root on an idle host:  .venv/bin/python bench/power_on.py [--kinds container bios uefi] [--runs N]
+--state-dir. Run it as root, on an idle host:
+
+    .venv/bin/python bench/power_on.py [--kinds container bios uefi] [--runs N]
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
 
 Prints wall and CPU seconds of each, the ratios a/c and b/c, (b) by step, and memory. CPU is that of all child
 processes (RUSAGE_CHILDREN), and for deployments also that of the machine, from its cgroup. Run it as root on an idle
-host:  .venv/bin/python bench/single_node.py [--runs N] [--only b]
+host:  .venv/bin/python bench/single_node.py [--runs N]
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from typing import Any
 
 from crowbar.catalog.load import load_catalog
 from crowbar.paths import StateDir
-from crowbar.provision.image import build
 from crowbar.provision.image.debootstrap import command, run
+from crowbar.provision.image.inputs import write_inputs
 from crowbar.provision.image.spec import BASE_PACKAGES, ImageSpec, host_supply
 from crowbar.rack.container import ContainerMachine
 from crowbar.services.context import open_context
@@ -74,7 +74,7 @@ def floor(folder: Path) -> Cost:
     """apt-get install of the image's packages into a fresh root that has only the base system; no cache is warm."""
     supply = host_supply("trixie")
     spec = ImageSpec(role_packages())
-    inputs = build._write_inputs(folder / "partial", folder / "packages", supply)
+    inputs = write_inputs(folder / "partial", folder / "packages", supply)
     log = folder / "floor.log"
     with measured() as cost:
         run(command(BASE_PACKAGES, spec.release, inputs), log, lambda _line: None)

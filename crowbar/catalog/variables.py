@@ -23,7 +23,11 @@ PublishedValues = Mapping[str, Mapping[str, Any]]
 
 
 class _Nodes(list[dict[str, Any]]):
-    """Nodes as roles see them. The same list is in the variables of a thousand steps, so its digest is made once."""
+    """Nodes as roles see them: plain data.
+
+    The same list is in the variables of a thousand steps: its digest is made once, and it is taken as it is where
+    references are replaced.
+    """
 
     @cached_property
     def digest(self) -> str:
@@ -241,6 +245,8 @@ def _parts(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
 
 def _replaced(value: Any, replace: Callable[[SecretRef | FactRef], Any]) -> Any:
     """Plain data with each reference replaced; an entry whose replacement is None is left out."""
+    if isinstance(value, (str, _Nodes)):
+        return value
     if isinstance(value, (SecretRef, FactRef)):
         return replace(value)
     if isinstance(value, Mapping):

@@ -26,7 +26,6 @@ from crowbar.errors import CrowbarError, NodeError
 from crowbar.store.deployments import StepDraft
 from crowbar.store.model import (
     RUNNING_STATES,
-    Applied,
     Deployment,
     DeploymentStatus,
     Health,
@@ -106,7 +105,7 @@ class Run:
     def _open(self, plan: Plan, summary: str) -> Deployment:
         for step in plan.steps:
             if not step.will_run and step.settled and step.kind is StepKind.APPLY:
-                self._board.status[step.key] = StepStatus.UNCHANGED
+                self._board.settle(step.key, StepStatus.UNCHANGED)
         left_out = self._leave_out(plan)
         drafts = [
             StepDraft(
@@ -122,7 +121,7 @@ class Run:
         for step in plan.steps:
             if self._board.status[step.key] is StepStatus.PENDING and (why := self._selection.why_not(step)):
                 idle = not step.will_run and step.settled
-                self._board.status[step.key] = StepStatus.UNCHANGED if idle else StepStatus.SKIPPED
+                self._board.settle(step.key, StepStatus.UNCHANGED if idle else StepStatus.SKIPPED)
                 found[step.key] = f"{LEFT_OUT}{why}"
         return found
 
@@ -146,18 +145,15 @@ class Run:
 
     def _dispatch(self, pool: ThreadPoolExecutor) -> None:
         """Give every idle node what it can do now."""
-        while blocked := self._board.blocked():
-            for step, status, why in blocked:
-                self._finish(step.key, status, error=why)
-        idle = [name for name in self._board.nodes_waiting() if not self._busy[name]]
-        while idle:
-            name = idle.pop(0)
+        for step, status, why in self._board.blocked():
+            self._finish(step.key, status, error=why)
+        while (name := self._board.next_node(self._busy)) is not None:
             chain = self._board.chain(name)
             needed = [step for step in chain if self._still_needed(step)]
             if needed:
                 self._hand_over(name, [self._board.steps[step.key] for step in needed], pool)
-            elif chain:  # all had nothing to do: that may have freed others, here or elsewhere
-                idle = [name for name in self._board.nodes_waiting() if not self._busy[name]]
+            elif chain:  # all had nothing to do: there may be more to do here now
+                self._board.stir(name)
 
     def _hand_over(self, name: str, chain: Sequence[PlannedStep], pool: ThreadPoolExecutor) -> None:
         self._set_state(name, NodeState.READYING, Health.OK)
@@ -176,14 +172,13 @@ class Run:
             return True
         if step.kind is StepKind.REMOVE or not step.vertex.consumes:
             return True
-        decided = decide(step, Known(self._applied(), self._store.published.digests()), force=self._force)
+        applied = self._store.applied.get(step.key)
+        known = Known({step.key: applied} if applied else {}, self._store.published.digests())
+        decided = decide(step, known, force=self._force)
         self._board.replace(decided)
         if not decided.will_run:
             self._finish(step.key, StepStatus.UNCHANGED)
         return decided.will_run
-
-    def _applied(self) -> dict[str, Applied]:
-        return {applied.key: applied for applied in self._store.applied.list()}
 
     def _apply(self, node: Node, lane: int, jobs: Sequence[Job]) -> None:
         """In a thread of the pool: the only place where an applier's trouble is caught."""
@@ -213,7 +208,7 @@ class Run:
 
     def _start(self, key: str) -> None:
         self._record.start(self._board.steps[key])
-        self._board.status[key] = StepStatus.RUNNING
+        self._board.settle(key, StepStatus.RUNNING)
 
     def _ended(self, key: str, outcome: Outcome) -> None:
         step = self._board.steps[key]
@@ -241,7 +236,7 @@ class Run:
         published: Mapping[str, bytes] | None = None,
     ) -> None:
         self._record.finish(self._board.steps[key], status, changed=changed, error=error, published=published)
-        self._board.status[key] = status
+        self._board.settle(key, status)
 
     def _idle(self, node: str, lane: int, error: CrowbarError | None) -> None:
         """A node's lane is free again. One that cannot be reached is quarantined: none of its steps is tried again."""
@@ -249,6 +244,7 @@ class Run:
         handed = self._handed.pop((node, lane))
         if self._cancel.is_set():
             return
+        self._board.stir(node)
         if error is None and all(self._board.status[key] is StepStatus.PENDING for key in handed):
             error = NodeError(f"Node {node} began with none of the steps that it was given.")
         if error is None:
@@ -258,11 +254,10 @@ class Run:
         left = [key for key in handed if self._board.status[key] in {StepStatus.PENDING, StepStatus.RUNNING}]
         for key in left[:1]:
             self._finish(key, StepStatus.FAILED, error=text)
-        for step in self._board.pending():
-            if step.node == node:
-                self._finish(
-                    step.key, StepStatus.CANCELLED, error=f"Node {node} is quarantined: see {(left or handed)[0]}."
-                )
+        for step in self._board.pending_of(node):
+            self._finish(
+                step.key, StepStatus.CANCELLED, error=f"Node {node} is quarantined: see {(left or handed)[0]}."
+            )
 
     def _conclude(self) -> DeploymentStatus:
         """Close the rows that were left, set the nodes' states, and name the deployment's end."""
@@ -282,16 +277,12 @@ class Run:
     def _settle(self, name: str) -> None:
         """A node is ready only if all its steps say so."""
         statuses = self._board.of_node(name)
-        if StepStatus.FAILED in statuses:
-            failed = [key for key, step in self._board.steps.items() if step.node == name and self._failed(key)]
+        if failed := [key for key, status in statuses.items() if status is StepStatus.FAILED]:
             self._set_state(name, NodeState.READYING, Health.PROBLEM, f"{', '.join(failed)} failed.")
-        elif LOST.intersection(statuses):
+        elif LOST.intersection(statuses.values()):
             self._set_state(name, NodeState.READYING, Health.OK, "Not all of its steps have run.")
         else:
             self._set_state(name, NodeState.READY, Health.OK)
-
-    def _failed(self, key: str) -> bool:
-        return self._board.status[key] is StepStatus.FAILED
 
     def _set_state(self, name: str, state: NodeState, health: Health, error: str = "") -> None:
         """An operator's maintenance is not ended by a deployment; nor is a reset or an installation begun meanwhile."""

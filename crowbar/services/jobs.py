@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from crowbar.apply.model import Job
@@ -21,7 +22,7 @@ def job_maker(
     context: Context, proposals: Mapping[str, WantedProposal], secret: Callable[[SecretRef], str] | None = None
 ) -> JobMaker:
     """Makes the job of a step, without those holders of roles that were lost meanwhile; ``secret`` gives secrets."""
-    reveal = secret or context.store.secrets.value
+    reveal = cache(secret or context.store.secrets.value)  # every step has some; their values stay in a deployment
     published = catalog_variables.published(context.catalog, deployed(context, proposals))
     current = _Current(context, proposals)
 

@@ -28,6 +28,12 @@ class AppliedRoles:
             rows = connection.execute(select(t.applied).order_by(t.applied.c.key)).mappings()
             return [Applied(**row) for row in rows]
 
+    def get(self, key: str) -> Applied | None:
+        """One of them; None if there is none."""
+        with self._database.read() as connection:
+            row = connection.execute(select(t.applied).where(t.applied.c.key == key)).mappings().one_or_none()
+        return Applied(**row) if row else None
+
     def forget(self, key: str) -> None:
         """Forget one: the step runs again the next time."""
         with self._database.write() as connection:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import pytest
 
-from crowbar.store.model import DeploymentStatus, Health, NodeState, StepStatus
+from crowbar.engine.board import Board
+from crowbar.store.model import DeploymentStatus, Health, Node, NodeKind, NodeState, StepStatus
 
 if TYPE_CHECKING:
+    from crowbar.engine.plan import PlannedStep
     from tests.engine.conftest import Cloud
 
 
@@ -21,6 +24,30 @@ def test_a_node_gets_all_it_can_do_in_one_bundle_up_to_where_facts_pass_through_
     assert "swift/ring@n1" in cloud.applier.batches[0]
     assert "swift/storage@n1" in cloud.applier.batches[1]
     assert cloud.store.published.get("swift", "rings") == b"one"
+
+
+def test_what_there_is_to_do_is_not_looked_for_in_all_steps_again(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step costs the same in a large cluster: nodes that nothing has changed for are not asked."""
+    names = tuple(f"n{number}" for number in range(1, 61))
+    for name in names:
+        cloud.store.nodes.save(Node(name, NodeKind.CONTAINER, {"admin": "192.0.2.1"}))
+    agents = {"swift": {"ring": ("n1",), "storage": names}, "dashboard": {"dashboard-server": names}}
+    cloud.elements = {**cloud.elements, **agents}
+    asked: list[str] = []
+    ready = Board.ready
+
+    def counting(board: Board, step: PlannedStep, also: Collection[str] = ()) -> bool:
+        asked.append(step.key)
+        return ready(board, step, also)
+
+    monkeypatch.setattr(Board, "ready", counting)
+    deployment = cloud.deploy()
+    assert deployment.status is DeploymentStatus.SUCCEEDED
+    steps = cloud.statuses(deployment)
+    assert len(steps) > 2 * len(names)
+    assert len(asked) < 6 * len(steps)
 
 
 def test_a_second_deployment_applies_nothing_and_checks_the_gates(cloud: Cloud) -> None:

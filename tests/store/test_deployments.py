@@ -71,6 +71,8 @@ def test_a_step_runs_and_ends(store: Store) -> None:
     assert running.started == ended.started <= ended.finished
     assert ended.finished.utcoffset() == timedelta(0)
     assert store.applied.list() == [applied(step)]
+    assert store.applied.get(step.key) == applied(step)
+    assert store.applied.get("another") is None
     assert store.published.get("keystone", "key") == b"\0\xff"
     store.deployments.finish(deployment.id, DeploymentStatus.SUCCEEDED)
     last = store.deployments.last()

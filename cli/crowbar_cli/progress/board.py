@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from crowbar.store.model import Deployment, StepRow
-from crowbar_cli.progress.picture import Picture
+from crowbar.store.model import Deployment, StepRow, StepStatus
+from crowbar_cli.progress.picture import DONE, Picture
 
 if TYPE_CHECKING:
     from crowbar.engine.plan import Plan
@@ -36,6 +36,7 @@ class Board:
         self._lock = threading.RLock()
         self._began = now()
         self._rows: dict[str, StepRow] = {}
+        self._done = 0  # of these; a count, as there may be ten thousand
         self._requires: dict[str, tuple[str, ...]] = {}
         self._expected: dict[str, float] = {}
         self._lines: dict[str, deque[str]] = {}
@@ -47,13 +48,18 @@ class Board:
         with self._lock:
             self._requires = {step.key: step.requires for step in plan.steps}
             self._rows = {row.key: row for row in rows}
+            self._done = sum(row.status in DONE for row in rows)
             self._expected = dict(expected)
             self._message = ""
 
     def step(self, row: StepRow) -> None:
-        """A step began or ended."""
+        """A step began or ended. What it printed is of use for as long as it runs, and if it fails."""
         with self._lock:
+            before = self._rows.get(row.key)
+            self._done += (row.status in DONE) - (before is not None and before.status in DONE)
             self._rows[row.key] = replace(row, error="\n".join(map(printable, row.error.splitlines())))
+            if row.status in DONE and row.status is not StepStatus.FAILED:
+                self._lines.pop(row.key, None)
 
     def line(self, key: str, text: str) -> None:
         """A running step printed a line; the text comes from a node and is not trusted."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -18,14 +19,12 @@ if TYPE_CHECKING:
 QUIET_SECONDS = 30.0
 
 
-def step_line(picture: Picture, row: StepRow) -> str:
+def step_line(number: str, row: StepRow, expected: float | None, now: datetime) -> str:
     """``[12/31] keystone/keystone-server@node1 succeeded in 8.2 s (changed 5)``."""
-    number = f"[{picture.done}/{len(picture.rows)}]"
     if row.status not in DONE:
-        expected = picture.expected.get(row.key)
         about = f", about {seconds(expected)}" if expected else ""
         return f"{number} {row.key} {row.status.value}{about}"
-    took = f" in {seconds(lasted(row, picture.now))}" if row.started else ""
+    took = f" in {seconds(lasted(row, now))}" if row.started else ""
     changed = f" (changed {row.changed})" if row.status is StepStatus.SUCCEEDED else ""
     because = f": {row.error}" if row.status in (StepStatus.CANCELLED, StepStatus.SKIPPED) and row.error else ""
     return f"{number} {row.key} {row.status.value}{took}{changed}{because}"
@@ -47,9 +46,9 @@ def _count(number: int, word: str, rest: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'} {rest}"
 
 
-def failure_lines(picture: Picture, row: StepRow) -> list[str]:
+def failure_lines(printed: Iterable[str], row: StepRow) -> list[str]:
     """What a failed step printed last, and its error, indented."""
-    return [f"    {line}" for line in (*picture.lines.get(row.key, ()), *row.error.splitlines())]
+    return [f"    {line}" for line in (*printed, *row.error.splitlines())]
 
 
 class PlainWatcher(Board):
@@ -85,16 +84,17 @@ class PlainWatcher(Board):
     def step(self, row: StepRow) -> None:
         """Say that a step began or ended; of a failed one, its last lines and its error too."""
         super().step(row)
-        picture = self.picture()
-        lines = [step_line(picture, row)]
-        if row.status is StepStatus.FAILED:
-            lines += failure_lines(picture, row)
+        with self._lock:  # no whole picture for a line: that looks at every step
+            number = f"[{self._done}/{len(self._rows)}]"
+            lines = [step_line(number, row, self._expected.get(row.key), self._now())]
+            if row.status is StepStatus.FAILED:
+                lines += failure_lines(self._lines.get(row.key, ()), row)
         self._say("\n".join(lines))
 
     def message(self, text: str) -> None:
         """Say what Crowbar does outside any step."""
         super().message(text)
-        self._say(self.picture().message)
+        self._say(self._message)
 
     def finished(self, deployment: Deployment, rows: Sequence[StepRow]) -> None:
         """Say how it ended."""

@@ -95,6 +95,10 @@ def test_the_board_keeps_the_last_lines_and_takes_out_what_would_move_the_cursor
     kept = board.picture().lines["a/b@n"]
     assert len(kept) == KEPT_LINES
     assert kept[-1] == f"line {KEPT_LINES + 2} [31m"
+    board.line(ROWS[3].key, "of another")
+    board.step(replace(ROWS[3], status=StepStatus.FAILED))
+    board.step(replace(ROWS[3], key="a/b@n", status=StepStatus.SUCCEEDED))
+    assert list(board.picture().lines) == [ROWS[3].key]  # of what ended well nobody asks any more
     assert printable("x" * 5000) == "x" * 400
 
 
