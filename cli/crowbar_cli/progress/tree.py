@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -23,6 +24,8 @@ _MARKS = {
     StepStatus.SKIPPED: ("-", "dim"),
 }
 _SPOKEN_LINES = 6
+_NODES_SHOWN = 8  # of a role, those that failed or are at work first; the others are counted
+_GOOD = (StepStatus.UNCHANGED, StepStatus.SUCCEEDED)
 
 
 def draw(picture: Picture, *, lines: bool, height: int = 40) -> RenderableType:
@@ -58,12 +61,10 @@ def _headline(picture: Picture) -> Text:
 
 
 def _barclamps(picture: Picture) -> list[tuple[str, list[StepRow]]]:
-    rows = sorted(enumerate(picture.rows.values()), key=lambda pair: (_first(picture, pair[1].barclamp), pair[0]))
-    return [(name, [row for _, row in group]) for name, group in groupby(rows, key=lambda pair: pair[1].barclamp)]
-
-
-def _first(picture: Picture, barclamp: str) -> int:
-    return next(index for index, row in enumerate(picture.rows.values()) if row.barclamp == barclamp)
+    groups: dict[str, list[StepRow]] = {}
+    for row in picture.rows.values():
+        groups.setdefault(row.barclamp, []).append(row)
+    return list(groups.items())
 
 
 def overall(rows: Sequence[StepRow]) -> StepStatus:
@@ -82,7 +83,7 @@ def overall(rows: Sequence[StepRow]) -> StepStatus:
 
 def _add_barclamps(tree: Tree, picture: Picture, *, room: int) -> None:
     groups = [(name, rows, overall(rows)) for name, rows in _barclamps(picture)]
-    needed = sum(1 + (len(rows) if _is_open(status) else 0) for _, rows, status in groups)
+    needed = sum(1 + (_height(rows) if _is_open(status) else 0) for _, rows, status in groups)
     folded: set[StepStatus] = set()
     for status in (StepStatus.UNCHANGED, StepStatus.SUCCEEDED, StepStatus.PENDING):
         if needed > room:
@@ -102,19 +103,40 @@ def _is_open(status: StepStatus) -> bool:
     return status in (StepStatus.RUNNING, StepStatus.FAILED)
 
 
+def _height(rows: Sequence[StepRow]) -> int:
+    """How many lines a barclamp's steps take."""
+    left = [sum(row.status not in _GOOD for row in steps) for steps in _by_role(rows)]
+    return sum(1 + min(number, _NODES_SHOWN + 1) for number in left)
+
+
+def _by_role(rows: Sequence[StepRow]) -> list[list[StepRow]]:
+    return [list(group) for _, group in groupby(rows, key=_role)]
+
+
 def _add_barclamp(tree: Tree, picture: Picture, name: str, rows: Sequence[StepRow], status: StepStatus) -> None:
     branch = tree.add(_line(status, name, _barclamp_detail(picture, rows, status)))
     if not _is_open(status):
         return
-    for role, group in groupby(rows, key=_role):
-        steps = list(group)
+    for steps in _by_role(rows):
         if len(steps) == 1:
             branch.add(_line(steps[0].status, _short(steps[0]), _detail(picture, steps[0])))
             continue
-        inner = branch.add(_line(overall(steps), role, f"{sum(row.status in DONE for row in steps)} of {len(steps)}"))
-        for row in steps:
-            if row.status not in (StepStatus.UNCHANGED, StepStatus.SUCCEEDED):
-                inner.add(_line(row.status, row.node, _detail(picture, row)))
+        done = f"{sum(row.status in DONE for row in steps)} of {len(steps)}"
+        _add_nodes(branch.add(_line(overall(steps), _role(steps[0]), done)), picture, steps)
+
+
+def _add_nodes(tree: Tree, picture: Picture, steps: Sequence[StepRow]) -> None:
+    """A line for each node on which the role is not done; of many, for those that tell most, and how many others."""
+    left = [row for row in steps if row.status not in _GOOD]
+    rest: Sequence[StepRow] = ()
+    if len(left) > _NODES_SHOWN + 1:
+        left.sort(key=lambda row: (row.status is not StepStatus.FAILED, row.status is not StepStatus.RUNNING))
+        left, rest = left[:_NODES_SHOWN], left[_NODES_SHOWN:]
+    for row in left:
+        tree.add(_line(row.status, row.node, _detail(picture, row)))
+    if rest:
+        counts = Counter(row.status.value for row in rest)
+        tree.add(_line(overall(rest), f"{len(rest)} more", ", ".join(f"{n} {what}" for what, n in counts.items())))
 
 
 def _role(row: StepRow) -> str:
@@ -130,8 +152,9 @@ def _barclamp_detail(picture: Picture, rows: Sequence[StepRow], status: StepStat
     if status is StepStatus.UNCHANGED:
         return "unchanged"
     if status is StepStatus.PENDING:
+        one_of_each = {row.role: row for row in rows}.values()  # what a role waits for, it waits for on each node
         others = sorted(
-            {key.partition("/")[0] for row in rows for key in picture.blockers(row.key)} - {rows[0].barclamp}
+            {key.partition("/")[0] for row in one_of_each for key in picture.blockers(row.key)} - {rows[0].barclamp}
         )
         return f"waits for {', '.join(others)}" if others else ""
     took = sum(lasted(row, picture.now) for row in rows)

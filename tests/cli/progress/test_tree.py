@@ -90,6 +90,33 @@ def test_a_role_on_several_nodes_has_a_line_of_its_own_and_one_for_each_node_not
     """) in drawn(picture(rows=rows))
 
 
+def test_of_a_role_on_many_nodes_those_that_tell_most_are_shown_and_the_others_counted() -> None:
+    rows = [
+        *(row(f"nova/nova-compute@done{number}", StepStatus.SUCCEEDED, 0, 5) for number in range(20)),
+        *(row(f"nova/nova-compute@late{number:03}", StepStatus.PENDING) for number in range(900)),
+        *(row(f"nova/nova-compute@busy{number}", StepStatus.RUNNING, 20) for number in range(3)),
+        row("nova/nova-compute@bad", StepStatus.FAILED, 1, 3, error="no disk"),
+        *(row(f"swift/swift-storage@n{number:03}", StepStatus.PENDING) for number in range(900)),
+    ]
+    shown = drawn(picture(rows=rows, requires={}), height=24)
+    assert (
+        text("""
+            ✗ nova-compute  21 of 924
+        │       ├── ✗ bad  no disk
+        │       ├── ▶ busy0  2.0 s
+        │       ├── ▶ busy1  2.0 s
+        │       ├── ▶ busy2  2.0 s
+        │       ├── · late000  next
+        │       ├── · late001  next
+        │       ├── · late002  next
+        │       ├── · late003  next
+        │       └── · 896 more  896 pending
+    """)
+        in shown
+    )
+    assert len(shown.splitlines()) <= 24
+
+
 def test_a_gate_is_no_part_of_the_role_it_is_checked_from() -> None:
     from dataclasses import replace
 
