@@ -8,7 +8,7 @@ from crowbar.store.model import StepRow, StepStatus
 from crowbar_cli.output import seconds
 
 if TYPE_CHECKING:
-    from crowbar.engine.plan import PlannedStep
+    from crowbar.engine.step import PlannedStep
 
 
 def row_document(row: StepRow) -> dict[str, Any]:

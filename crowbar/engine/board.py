@@ -11,7 +11,7 @@ from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from crowbar.engine.plan import PlannedStep
+from crowbar.engine.step import PlannedStep
 from crowbar.store.model import StepKind, StepStatus
 
 _GOOD = frozenset({StepStatus.SUCCEEDED, StepStatus.UNCHANGED})

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from statistics import fmean
 
-from crowbar.engine.plan import Plan, PlannedStep
+from crowbar.engine.plan import Plan
 from crowbar.engine.selection import LEFT_OUT
+from crowbar.engine.step import PlannedStep
 from crowbar.store.model import StepKind
 
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from crowbar.engine.plan import Plan, PlannedStep
+from crowbar.engine.plan import Plan
 from crowbar.engine.redact import Redactor
+from crowbar.engine.step import PlannedStep
 from crowbar.engine.watch import Watcher
 from crowbar.store.deployments import StepDraft
 from crowbar.store.model import Applied, Deployment, DeploymentStatus, Event, StepKind, StepRow, StepStatus

@@ -17,10 +17,11 @@ from dataclasses import replace
 from crowbar.apply.model import Applier, Job, Outcome, Result
 from crowbar.engine.board import LOST, Board, lanes
 from crowbar.engine.messages import Finished, Happened, Idle, Line, Message, QueueSink, Started
-from crowbar.engine.plan import Known, Plan, PlannedStep, decide
+from crowbar.engine.plan import Known, Plan, decide
 from crowbar.engine.record import Record
 from crowbar.engine.redact import Redactor
 from crowbar.engine.selection import ALL, LEFT_OUT, Selection
+from crowbar.engine.step import PlannedStep
 from crowbar.engine.watch import Watcher
 from crowbar.errors import CrowbarError, NodeError
 from crowbar.store.deployments import StepDraft

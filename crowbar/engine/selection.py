@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from crowbar.engine.plan import PlannedStep
+from crowbar.engine.step import PlannedStep
 from crowbar.errors import Fault, InputError
 
 LEFT_OUT = "left out: "  # how the reason of such a step begins

@@ -10,7 +10,7 @@ from crowbar.apply.model import Job
 from crowbar.catalog import variables as catalog_variables
 from crowbar.catalog.model import FactRef, SecretRef, WantedProposal
 from crowbar.catalog.variables import Deployed, PublishedValues
-from crowbar.engine.plan import PlannedStep
+from crowbar.engine.step import PlannedStep
 from crowbar.services.context import Context
 from crowbar.services.wanted import deployed
 from crowbar.store.model import StepKind

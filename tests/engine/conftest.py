@@ -13,10 +13,11 @@ from crowbar.apply.fake import FakeApplier
 from crowbar.apply.model import Job
 from crowbar.catalog.model import Barclamp, Catalog, Gate, Published, Role
 from crowbar.engine.graph import Vertex
-from crowbar.engine.plan import Known, Plan, PlannedStep, make_plan
+from crowbar.engine.plan import Known, Plan, make_plan
 from crowbar.engine.redact import Redactor
 from crowbar.engine.run import Run
 from crowbar.engine.selection import ALL, Selection
+from crowbar.engine.step import PlannedStep
 from crowbar.store.model import Deployment, Node, NodeKind, StepRow
 from crowbar.store.store import Store, open_store
 

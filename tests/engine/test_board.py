@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from crowbar.engine.board import LOST, Board
 from crowbar.engine.graph import Vertex
-from crowbar.engine.plan import PlannedStep
+from crowbar.engine.step import PlannedStep
 from crowbar.store.model import StepKind, StepStatus
 
 

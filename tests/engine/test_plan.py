@@ -84,6 +84,22 @@ def test_what_uses_a_fact_that_will_be_made_anew_is_not_settled(cloud: Cloud) ->
     assert storage.reason == "only if swift/ring@n1 publishes other facts"
 
 
+def test_the_order_of_removals_is_found_in_a_deep_catalog_too() -> None:
+    """Sixty barclamps, each on the two before it: there are more ways through them than could be gone."""
+    names = [f"b{number:02}" for number in range(60)]
+    deep = Catalog(
+        {
+            name: barclamp(name, role(f"{name}-role"), requires=tuple(names[max(0, number - 2) : number]))
+            for number, name in enumerate(names)
+        },
+        "shared",
+    )
+    keys = [f"{name}/{name}-role@n1" for name in names]
+    held = {key: Applied(key, key[:3], f"{key[:3]}-role", "n1", "x", {}) for key in keys}
+    plan = make_plan(deep, {}, Known(held), lambda _: {})
+    assert [step.key for step in plan.steps] == keys[::-1]
+
+
 def test_a_role_no_longer_wanted_is_removed_the_dependent_first(cloud: Cloud) -> None:
     cloud.deploy()
     cloud.elements = {"database": ONE_NODE["database"]}

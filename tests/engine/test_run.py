@@ -12,7 +12,7 @@ from crowbar.engine.board import Board
 from crowbar.store.model import DeploymentStatus, Health, Node, NodeKind, NodeState, StepStatus
 
 if TYPE_CHECKING:
-    from crowbar.engine.plan import PlannedStep
+    from crowbar.engine.step import PlannedStep
     from tests.engine.conftest import Cloud
 
 

@@ -19,7 +19,8 @@ from crowbar_cli.target import scope_options, target_options
 
 if TYPE_CHECKING:
     from crowbar.engine.forecast import Forecast
-    from crowbar.engine.plan import Plan, PlannedStep
+    from crowbar.engine.plan import Plan
+    from crowbar.engine.step import PlannedStep
     from crowbar_cli.nodes import Preview
     from crowbar_cli.target import Target
 

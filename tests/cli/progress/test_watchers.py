@@ -14,7 +14,8 @@ import pytest
 from rich.console import Console
 
 from crowbar.engine.graph import Vertex
-from crowbar.engine.plan import Plan, PlannedStep
+from crowbar.engine.plan import Plan
+from crowbar.engine.step import PlannedStep
 from crowbar.store.model import StepRow, StepStatus
 from crowbar_cli.progress.board import KEPT_LINES, Board, printable
 from crowbar_cli.progress.keys import key_presses
