@@ -37,7 +37,7 @@ from crowbar.store.model import (
 )
 from crowbar.store.store import Store
 
-_MOST_NODES_AT_ONCE = 32
+_MOST_NODES_AT_ONCE = 128  # the nodes do the work: here each is a few threads that wait, and a connection that is kept
 _GATE_LANES = 2
 _POLL_SECONDS = 0.3  # how soon a cancellation is seen, and events are written at the latest
 _STATUS = {
