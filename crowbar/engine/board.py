@@ -70,13 +70,18 @@ class Board:
         self._pending[step.node].pop(key, None)
         if status is StepStatus.FAILED:
             self._failed.add(step.node)
+        if status in LOST:
+            if key not in self._lost:
+                self._lose(key, step)
+            return
+        if key in self._lost:  # given up while its node had it in hand already, and carried it out
+            del self._lost[key]
+            self._left[step.barclamp, step.role] += step.kind is StepKind.APPLY
         if status in _GOOD:
             for other in self._dependents[key]:
                 self._open[other] -= 1
                 if not self._open[other] or other in self._wounded:
                     self.stir(self.steps[other].node)
-        elif status in LOST:
-            self._lose(key, step)
 
     def _lose(self, key: str, step: PlannedStep) -> None:
         self._lost[key] = None

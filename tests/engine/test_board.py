@@ -33,6 +33,19 @@ def test_one_of_three_computes_holds_back_nobody_else() -> None:
     assert board.lost_holders("b") == {("compute", "n0")}
 
 
+def test_what_was_given_up_and_carried_out_all_the_same_counts() -> None:
+    """Its node had it in hand already."""
+    board = Board(computes(2, 2))
+    board.settle("b/compute@n0", StepStatus.CANCELLED)
+    assert board.lost_holders("b") == {("compute", "n0")}
+    board.settle("b/compute@n0", StepStatus.RUNNING)
+    board.settle("b/compute@n0", StepStatus.SUCCEEDED)
+    assert board.lost_holders("b") == frozenset()
+    board.settle("b/compute@n1", StepStatus.SUCCEEDED)
+    assert board.blocked() == []
+    assert [one.key for one in board.chain("c")] == ["b/gate@c", "b/page@c"]
+
+
 def test_a_count_that_can_no_longer_be_met_is_said_at_once() -> None:
     board = Board(computes(3, 3))
     board.settle("b/compute@n1", StepStatus.FAILED)  # the others have not even begun
