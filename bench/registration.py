@@ -2,7 +2,8 @@
 
 The admin node is a process of its own, as `crowbar serve` runs it but for DHCP: the real HTTP application, the real
 loop that brings machines on, SQLite. The servers are simulated: their BMCs are fakes that take 50 to 200 ms for an
-answer, their agents speak HTTP over loopback as the real one does, with inventories of some 50 KiB. Three parts:
+answer, and for 50 of them OpenIPMI's ipmi_sim, processes that speak IPMI; their agents speak HTTP over loopback as the
+real one does, with inventories of some 50 KiB. Three parts:
 
 (a) all are off and known by their BMCs; the loop powers them on, they fetch their boot script, register with its
     token and send their inventory;
@@ -11,7 +12,7 @@ answer, their agents speak HTTP over loopback as the real one does, with invento
 
 Then it is counted whether anything was lost or doubled. Run it as anybody, on an idle machine:
 
-    .venv/bin/python bench/registration.py [--servers N] [--idle SECONDS]
+    .venv/bin/python bench/registration.py [--servers N] [--simulators N] [--idle SECONDS]
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from tests.api.simulation.hardware import large
 from tests.api.simulation.rack import Rack, rack
 from tests.api.simulation.server import Server
 from tests.api.simulation.wire import Times
+from tests.inventory.bmc.simulator import simulators
 
 
 def discovered(it: Rack) -> int:
@@ -93,14 +95,25 @@ def lost_or_doubled(it: Rack) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--servers", type=int, default=1000, help="default 1000")
+    parser.add_argument("--simulators", type=int, default=50, help="how many BMCs are ipmi_sim (default 50)")
     parser.add_argument("--idle", type=float, default=25, help="seconds of part (b) (default 25)")
     options = parser.parse_args()
-    print(f"{options.servers} servers, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}", flush=True)
+    print(
+        f"{options.servers} servers, {options.simulators} of them behind ipmi_sim;"
+        f" {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
+        flush=True,
+    )
     times = Times()
     servers = [Server(number, large, times) for number in range(options.servers)]
     with (
         tempfile.TemporaryDirectory(prefix="crowbar-bench-") as folder,
-        rack(Path(folder), servers, latency=(0.05, 0.2)) as it,
+        simulators(Path(folder), options.simulators) as real,
+        rack(
+            Path(folder),
+            servers,
+            latency=(0.05, 0.2),
+            simulators={server.name: one for server, one in zip(servers, real, strict=False)},
+        ) as it,
     ):
         measure(it, times, options.idle)
         wrong = lost_or_doubled(it)

@@ -19,6 +19,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
+import structlog
 
 from crowbar.api import server
 from crowbar.api.desk import Desk
@@ -54,6 +55,7 @@ from crowbar_cli.main import main
 main()
 """
 PORT = 48091
+PASSWORD = "of a BMC"
 
 
 @contextmanager
@@ -139,6 +141,27 @@ def test_what_is_missing_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> N
     result = cli("serve")
     assert result.exit_code == 2
     assert "no address in the network admin (192.0.2.0/24)" in result.stderr
+
+
+def test_a_defect_is_logged_without_the_values_that_it_had_in_hand(
+    cli: Cli, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Passwords of BMCs may be among them."""
+    cli("serve")  # it ends, as there is no network; what it logs is arranged before
+    try:
+        _meet_a_defect(PASSWORD)
+    except ValueError:
+        structlog.get_logger().exception("machine", machine="node1")
+    finally:
+        structlog.reset_defaults()
+    said = capsys.readouterr().out
+    assert PASSWORD not in said
+    assert "machine=node1" in said and "in _meet_a_defect" in said and "ValueError: a defect" in said
+
+
+def _meet_a_defect(password: str) -> None:
+    assert password
+    raise ValueError("a defect")
 
 
 def test_a_second_one_is_refused_naming_the_first(cli: Cli) -> None:

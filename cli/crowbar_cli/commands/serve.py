@@ -44,7 +44,7 @@ def serve(settings: Settings, port: int, proxy_dhcp: bool, prepare: bool, print_
         return
     from contextlib import ExitStack
 
-    from crowbar.api import server
+    from crowbar.api import logs, server
     from crowbar.api.desk import Desk
     from crowbar.provision.discovery import build_discovery
     from crowbar.provision.dnsmasq import DhcpMode
@@ -55,6 +55,7 @@ def serve(settings: Settings, port: int, proxy_dhcp: bool, prepare: bool, print_
     from crowbar.services.machines.images import DiskImages
     from crowbar.services.machines.loop import running
 
+    logs.begin()
     with serving(), serving_lock(settings.state), opened(settings) as context:
         network = server.admin_network(context.store)
         place = server.place_in(network)

@@ -20,8 +20,10 @@ from typing import Any, TypeVar
 from crowbar.store.machine_model import Machine, Network
 from crowbar.store.store import Store, open_store
 from tests.api.simulation.admin import CREDENTIAL
+from tests.api.simulation.bmcs import followed
 from tests.api.simulation.hardware import mac, uuid
 from tests.api.simulation.server import Server
+from tests.inventory.bmc.simulator import Simulator
 
 Result = TypeVar("Result")
 ROOT = Path(__file__).parents[3]
@@ -38,6 +40,7 @@ class Rack:
     servers: dict[str, Server]
     settings: dict[str, Any]
     nursery: subprocess.Popen[str]
+    simulators: Mapping[str, Simulator]
     bmcs: dict[str, dict[str, str]] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     port: int = 0
@@ -46,7 +49,7 @@ class Rack:
 
     def start(self) -> None:
         """The admin node starts; it comes back when it listens."""
-        listed = [{"name": name, **self.bmcs.get(name, OFF)} for name in self.servers]
+        listed = [{"name": name, **self.bmcs.get(name, OFF)} for name in self.servers if name not in self.simulators]
         faults = [{"name": name, "fault": fault} for name, fault in self.faults.items()]
         told = {"bmcs": listed, "faults": faults, "port": self.port, **self.settings}
         (self.folder / "admin.json").write_text(json.dumps(told))
@@ -104,9 +107,13 @@ class Rack:
             if what == "power":
                 name, power, device = words
                 self.bmcs[name] = {"power": power, "device": "default" if power == "on" else device}
-                self.call(self.servers[name].power, power == "on", device, self.port)
+                self.obeyed(name, power == "on", device)
             else:
                 self._told.put(words)
+
+    def obeyed(self, name: str, on: bool, device: str) -> None:
+        """Its BMC has given it power, or taken it."""
+        self.call(self.servers[name].power, on, device, self.port)
 
     def _say(self, *words: str) -> None:
         assert self.nursery.stdin is not None
@@ -121,9 +128,14 @@ def rack(
     *,
     latency: tuple[float, float] = (0.0, 0.0),
     poll: float = 20.0,
+    simulators: Mapping[str, Simulator] | None = None,
     **more: Any,
 ) -> Iterator[Rack]:
-    """Servers that are off, each with a BMC that Crowbar knows. The admin node is not started yet."""
+    """Servers that are off, each with a BMC that Crowbar knows. The admin node is not started yet.
+
+    BMCs are fakes, but for those that are ``simulators``, by their servers' names.
+    """
+    real = simulators or {}
     by_name = {one.name: one for one in servers}
     loop = asyncio.new_event_loop()
     argv, pipe = [sys.executable, "-m", "tests.api.simulation.admin", str(folder)], subprocess.PIPE
@@ -133,13 +145,14 @@ def rack(
     ):
         store.networks.save(Network("admin", "127.0.0.0/8", ranges={"host": ("127.0.20.1", "127.0.40.1")}))
         for name, server in by_name.items():
-            _remember(store, name, server.number)
-        made = Rack(folder, store, loop, by_name, {"latency": latency, "poll": poll, **more}, nursery)
+            _remember(store, name, server.number, real.get(name))
+        made = Rack(folder, store, loop, by_name, {"latency": latency, "poll": poll, **more}, nursery, real)
         threads = [threading.Thread(target=work) for work in (loop.run_forever, made.follow)]
         for thread in threads:
             thread.start()
         try:
-            yield made
+            with followed(real, made.obeyed):
+                yield made
         finally:
             made.kill()
             made.run(_end(by_name))
@@ -150,9 +163,10 @@ def rack(
             loop.close()
 
 
-def _remember(store: Store, name: str, number: int) -> None:
-    store.machines.save(Machine(name, f"fake://{name}", uuid(number), f"S{number}", (mac(number),), approved=True))
-    store.bmc_credentials.put(name, CREDENTIAL)
+def _remember(store: Store, name: str, number: int, simulator: Simulator | None) -> None:
+    bmc = f"ipmi://{simulator.host}:{simulator.port}" if simulator else f"fake://{name}"
+    store.machines.save(Machine(name, bmc, uuid(number), f"S{number}", (mac(number),), approved=True))
+    store.bmc_credentials.put(name, simulator.credential if simulator else CREDENTIAL)
 
 
 async def _end(servers: Mapping[str, Server]) -> None:
