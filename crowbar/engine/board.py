@@ -87,9 +87,10 @@ class Board:
         self._lost[key] = None
         worse = [key]
         if step.kind is StepKind.APPLY:
-            self._left[step.barclamp, step.role] -= 1
-            # Who went on without others of this role may be unable to go on without this one too.
-            worse = [one for one in self._holders[step.barclamp, step.role] if one in self._lost]
+            role = step.barclamp, step.role
+            self._left[role] -= 1
+            if self._left[role] == step.vertex.quorum - 1:  # who went on without others of the role cannot any more
+                worse = [one for one in self._holders[role] if one in self._lost]
         for other in {other for one in worse for other in self._dependents[one]}:
             self._wounded.add(other)
             heapq.heappush(self._suspects, self._place[other])
