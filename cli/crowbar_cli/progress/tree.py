@@ -152,7 +152,7 @@ def _barclamp_detail(picture: Picture, rows: Sequence[StepRow], status: StepStat
     if status is StepStatus.UNCHANGED:
         return "unchanged"
     if status is StepStatus.PENDING:
-        one_of_each = {row.role: row for row in rows}.values()  # what a role waits for, it waits for on each node
+        one_of_each = {_role(row): row for row in rows}.values()  # what a role waits for, it waits for on each node
         others = sorted(
             {key.partition("/")[0] for row in one_of_each for key in picture.blockers(row.key)} - {rows[0].barclamp}
         )

@@ -124,6 +124,13 @@ def test_a_gate_is_no_part_of_the_role_it_is_checked_from() -> None:
     assert "· gate@node1  waits for keystone-server@node1" in drawn(picture(rows=[ROWS[3], gate]))
 
 
+def test_what_a_barclamp_waits_for_is_told_also_where_its_gate_is_checked_from_that_role() -> None:
+    from dataclasses import replace
+
+    gate = replace(row("glance/gate@node1", StepStatus.PENDING), role="glance-server")
+    assert "· glance  waits for keystone" in drawn(picture(rows=[*ROWS[:6], gate]))
+
+
 def test_before_the_plan_it_says_what_it_prepares() -> None:
     assert drawn(picture(rows=(), message="building the image: 120 of 753 packages")) == text("""
         Preparing, 22.0 s
