@@ -32,15 +32,15 @@ class Candidate:
 class Selection(Raw):
     """Which nodes hold a role, instead of a list of their names."""
 
-    group: str | None = Field(None, description="Nodes of this group.")
-    intended_role: str | None = Field(None, description="Nodes meant for this.")
-    count: int | None = Field(None, ge=1, le=10000, description="So many of them; without it, all.")
+    group: str | None = Field(default=None, description="Nodes of this group.")
+    intended_role: str | None = Field(default=None, description="Nodes meant for this.")
+    count: int | None = Field(default=None, ge=1, le=10000, description="So many of them; without it, all.")
     spread: str | None = Field(
-        None, pattern="^rack_position$", description="`rack_position`: over as many racks as there are."
+        default=None, pattern="^rack_position$", description="`rack_position`: over as many racks as there are."
     )
-    disks: int | None = Field(None, ge=1, le=1000, description="With so many disks beside the install disk.")
-    memory_mib: int | None = Field(None, ge=1, le=1 << 30, description="With so much memory.")
-    virtualization: bool | None = Field(None, description="`true`: whose processors can virtualize.")
+    disks: int | None = Field(default=None, ge=1, le=1000, description="With so many disks beside the install disk.")
+    memory_mib: int | None = Field(default=None, ge=1, le=1 << 30, description="With so much memory.")
+    virtualization: bool | None = Field(default=None, description="`true`: whose processors can virtualize.")
 
     def __str__(self) -> str:
         given = self.model_dump(exclude_none=True)

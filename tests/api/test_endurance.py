@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from ipaddress import IPv4Address
 
 import pytest
 
@@ -62,4 +63,4 @@ def test_dhcp_follows_the_store_again_when_a_fault_is_mended(monkeypatch: pytest
     assert told == [[], [MENDED]]
 
 
-MENDED = DhcpHost("52:54:00:00:00:01", server.IPv4Address("192.0.2.20"), "node1")
+MENDED = DhcpHost("52:54:00:00:00:01", IPv4Address("192.0.2.20"), "node1")

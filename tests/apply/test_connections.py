@@ -53,6 +53,7 @@ def test_one_that_something_went_wrong_with_is_not_used_again() -> None:
         raise OSError("gone")
     assert made[0].closed
     with connections.to(ONE, 0) as link:
+        assert isinstance(link, Link)
         assert link is made[1]
 
 

@@ -50,7 +50,7 @@ def transport(tmp_path: Path) -> Iterator[SshTransport]:
 
 def client_thread(transport: SshTransport) -> paramiko.Transport:
     """The one that reads what comes over its connection."""
-    found = transport._client and transport._client.get_transport()
+    found = transport._client.get_transport() if transport._client else None
     assert found is not None
     return found
 

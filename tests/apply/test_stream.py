@@ -89,7 +89,8 @@ def test_ansible_runners_own_worker_takes_what_is_sent_and_runs_it(tmp_path: Pat
     output = io.BytesIO()
     transmit(output, buffer.getvalue(), {"word": "correct-horse"}, {"A": "battery"}, "--check")
     assert json.loads(output.getvalue().split(b"\n", 1)[0])["kwargs"]["extravars"] == {"word": "correct-horse"}
-    worker = [Path(sys.executable).with_name("ansible-runner"), "worker", "--private-data-dir", tmp_path / "job"]
+    runner = Path(sys.executable).with_name("ansible-runner")
+    worker = [str(runner), "worker", "--private-data-dir", str(tmp_path / "job")]
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     answer = subprocess.run(worker, input=output.getvalue(), capture_output=True, check=True, env=environment).stdout
     said: list[Any] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ class Cli:
         path.write_text(text)
         return path
 
-    def context(self) -> Any:
+    def context(self) -> AbstractContextManager[Context]:
         """The state, as the commands left it (a context manager)."""
         return open_context(self.state)
 

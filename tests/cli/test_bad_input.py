@@ -191,7 +191,9 @@ def test_a_faulty_edit_changes_nothing(cli: Cli, cluster: Path, words: tuple[str
     assert result.exit_code == 2, result.output
     assert said in result.stderr
     with cli.context() as context:
-        assert context.store.proposals.get("maker", "default").revision == 1
+        proposal = context.store.proposals.get("maker", "default")
+    assert proposal is not None
+    assert proposal.revision == 1
 
 
 def test_a_second_proposal_of_a_barclamp_is_the_one_at_fault(cli: Cli, cluster: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -164,12 +165,12 @@ def test_a_cloud_is_made_of_the_others_where_that_is_enough(cli: Cli) -> None:
     said: list[str] = []
     with cli.context() as context, PlainWatcher(said.append) as watcher:
         proposals = batch.read(context, file)
-        common = {"cancel": threading.Event(), "applier": cli.applier}
+        deploy = partial(service.deploy, context, proposals, watcher, cancel=threading.Event(), applier=cli.applier)
         with pytest.raises(InputError) as caught:
-            service.deploy(context, proposals, watcher, **common, left_out={"n1": "is installing: no disk"})
+            deploy(left_out={"n1": "is installing: no disk"})
         assert any("maker-ring" in str(fault) and "no disk" in str(fault) for fault in caught.value.faults)
         assert context.store.proposals.list() == []
-        done = service.deploy(context, proposals, watcher, **common, left_out={"n2": "is discovered"})
+        done = deploy(left_out={"n2": "is discovered"})
         keys = {row.key for row in context.store.deployments.steps(done.id)}
         saved = {p.barclamp: p.elements for p in context.store.proposals.list()}
     assert done.status == "succeeded"
@@ -186,19 +187,21 @@ def test_a_member_that_is_long_in_coming_back_is_not_taken_out_of_the_cloud(cli:
 
     file = cli.file(MAKERS)
     why = "is reset: it did not boot"
-    with cli.context() as context, PlainWatcher([].append) as watcher:
-        common = {"cancel": threading.Event(), "applier": cli.applier}
+    with cli.context() as context, PlainWatcher(list[str]().append) as watcher:
         proposals = batch.read(context, file)
-        service.deploy(context, proposals, watcher, **common)
+        deploy = partial(service.deploy, context, proposals, watcher, cancel=threading.Event(), applier=cli.applier)
+        deploy()
         context.store.applied.forget_node("n2")  # as a reinstallation does
         context.store.nodes.set_state("n2", NodeState.RESET, Health.PROBLEM, "it did not boot")
         with pytest.raises(InputError, match="cannot be made"):
-            service.deploy(context, proposals, watcher, **common, left_out={"n1": "is reset", "n2": why})
-        done = service.deploy(context, proposals, watcher, **common, left_out={"n2": why})
+            deploy(left_out={"n1": "is reset", "n2": why})
+        done = deploy(left_out={"n2": why})
         rows = {row.key: row for row in context.store.deployments.steps(done.id)}
-        assert context.store.nodes.get("n2").health is Health.PROBLEM
+        lost = context.store.nodes.get("n2")
+        assert lost is not None
+        assert lost.health is Health.PROBLEM
         context.store.nodes.set_state("n2", NodeState.INSTALLED, Health.OK, "")
-        back = service.deploy(context, proposals, watcher, **common)
+        back = deploy()
         ran = {row.key for row in context.store.deployments.steps(back.id) if row.status == "succeeded"}
     assert {key for key, row in rows.items() if row.status == "skipped"} == {"maker/maker-store@n2"}
     assert rows["maker/maker-store@n2"].reason == f"left out: n2 {why}"

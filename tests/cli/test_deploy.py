@@ -150,10 +150,9 @@ def test_a_file_is_merged_over_what_was_saved(cli: Cli, cluster: Path) -> None:
     cli.ok("proposals", "edit", "base", "--set", "limits.files=20")
     cli.ok("deploy", cluster)
     with cli.context() as context:
-        assert context.store.proposals.get("base", "default").attributes == {
-            "folder": "/srv/things",
-            "limits": {"files": 20},
-        }
+        proposal = context.store.proposals.get("base", "default")
+    assert proposal is not None
+    assert proposal.attributes == {"folder": "/srv/things", "limits": {"files": 20}}
 
 
 def test_wiped_attributes_return_to_their_defaults(cli: Cli, cluster: Path) -> None:
@@ -161,7 +160,9 @@ def test_wiped_attributes_return_to_their_defaults(cli: Cli, cluster: Path) -> N
     wiping = CLUSTER.replace("attributes: {folder: /srv/things}", "wipe_attributes: [folder]")
     cli.ok("batch", "import", cli.file(wiping, "wiping.yml"))
     with cli.context() as context:
-        assert context.store.proposals.get("base", "default").attributes == {}
+        proposal = context.store.proposals.get("base", "default")
+    assert proposal is not None
+    assert proposal.attributes == {}
 
 
 def test_a_role_that_is_no_longer_wanted_is_removed(cli: Cli, cluster: Path) -> None:
@@ -186,4 +187,6 @@ def test_an_interrupted_deployment_is_closed_and_continued(cli: Cli, cluster: Pa
         context.store.deployments.create("killed", [])
     assert "Deployment 1 was interrupted" in cli.ok("deploy")
     with cli.context() as context:
-        assert context.store.deployments.get(1).status is DeploymentStatus.INTERRUPTED
+        deployment = context.store.deployments.get(1)
+    assert deployment is not None
+    assert deployment.status is DeploymentStatus.INTERRUPTED

@@ -150,6 +150,7 @@ def test_the_machine_is_made_started_probed_and_deployed_to(rack: Cli) -> None:
     ]
     with rack.context() as context:
         node = context.store.nodes.get("node")
+        assert node is not None
         assert (node.name, node.facts["capabilities"], node.host_key) == ("node1", ["tun"], "ssh-ed25519 AAAA")
 
 
@@ -262,6 +263,7 @@ def test_on_this_host_says_what_it_changes_and_asks(host: Cli) -> None:
     host.ok("deploy", file, "--on-this-host", stdin="y\n")
     with host.context() as context:
         node = context.store.nodes.get("node")
+    assert node is not None
     assert (node.name, node.kind, node.address) == ("atlas", NodeKind.HOST, "192.0.2.8")
     host.ok("deploy", file, "--on-this-host", "--yes")
 

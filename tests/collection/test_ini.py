@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from ansible_collections.crowbar.node.plugins.module_utils import ini
 
+Settings = Mapping[str, Mapping[str, ini.Scalar]]
 TEXT = """\
 # A comment
 [DEFAULT]
@@ -32,7 +35,7 @@ retry=3
         ({"new": {}}, [], ["[new]"]),
     ],
 )
-def test_options_are_replaced_or_added(settings: ini.Scalar, there: list[str], gone: list[str]) -> None:
+def test_options_are_replaced_or_added(settings: Settings, there: list[str], gone: list[str]) -> None:
     merged = ini.merge(TEXT, settings)
     assert all(text in merged for text in there), merged
     assert not any(text in merged for text in gone), merged

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -120,7 +121,7 @@ def test_the_two_that_were_used_last_stay(builds: Builds, tmp_path: Path, monkey
     images, told = tmp_path / "images", list[str]()
     made = []
     for agent in (b"one", b"two", b"three"):
-        changed = {**spec.OWN_FILES, "usr/lib/crowbar/agent.pyz": (lambda agent=agent: agent, 0o644)}
+        changed = {**spec.OWN_FILES, "usr/lib/crowbar/agent.pyz": (partial(bytes, agent), 0o644)}
         monkeypatch.setattr(spec, "OWN_FILES", changed)
         made.append(build_discovery(images, told.append))
         os.utime(images / made[-1].digest / "discovery.json", (len(made), len(made)))

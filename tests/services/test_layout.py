@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,7 +74,7 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context
 
 
 def wires(*nodes: str, networks: tuple[str, ...] = ("admin", "storage")) -> list[WantedProposal]:
-    attributes = {"networks": {name: {} for name in networks}}
+    attributes: dict[str, Any] = {"networks": {name: {} for name in networks}}
     return [WantedProposal("wires", "default", attributes, {"wired": nodes, "watcher": ("m1", "m2", "m3")})]
 
 

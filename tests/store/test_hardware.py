@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,8 @@ def test_facts_of_other_versions_are_read(store: Store) -> None:
         Hardware(Identity("u"), disks=(Disk("a", 1),))
     )
     assert to_data(FULL)["cpu"]["flags"] == ["aes", "vmx"]
-    for nonsense in (None, [], {}, {"identity": 5}):
+    nonsenses: tuple[Any, ...] = (None, [], {}, {"identity": 5})
+    for nonsense in nonsenses:
         with pytest.raises(ValueError, match="no facts of hardware"):
             from_data(nonsense)
 

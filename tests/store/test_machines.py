@@ -58,7 +58,8 @@ def test_a_machine_comes_back_as_it_was_saved(store: Store, machine: Machine) ->
     store.machines.save(Machine("m2"))
     assert store.machines.get("m1") == machine
     assert store.machines.all() == [machine, Machine("m2")]
-    assert store.machines.get("m3") is store.machines.view("m3") is None
+    assert store.machines.get("m3") is None
+    assert store.machines.view("m3") is None
 
 
 def test_a_new_machine_is_a_node_without_an_address(store: Store, machine: Machine) -> None:

@@ -77,7 +77,7 @@ def test_processes_that_ensure_at_once_get_the_same(url: str, key_file: Path, pr
         end.close()
     assert [process.exitcode for process in ensuring] == [0, 0]
     assert one == other
-    assert len(set(one)) == 20
+    assert one is not None and len(set(one)) == 20
 
 
 def test_published_facts_change_their_digest_only_with_their_value(store: Store) -> None:

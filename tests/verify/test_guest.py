@@ -182,9 +182,14 @@ def test_the_console_is_asked_for_once_somebody_listens(key: paramiko.PKey, monk
     with socket.create_server(("127.0.0.1", 0)) as closed:
         monkeypatch.setattr(guest, "_PORT", closed.getsockname()[1])
     asked: list[str] = []
+
+    def console() -> str:
+        asked.append("console")
+        return ""
+
     with (
         pytest.raises(CheckError, match="last seen: nobody listens: ConnectionRefusedError"),
-        guest.login("127.0.0.1", key, lambda: asked.append("console") or "", 0.1),
+        guest.login("127.0.0.1", key, console, 0.1),
     ):
         pass
     assert asked == []

@@ -8,11 +8,13 @@ import os
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crowbar.errors import EnvironmentFault
 from crowbar.verify import Check, CheckName, CheckStatus, CloudAccess, Report, guest, removal, scenario, servers, verify
+from crowbar.verify.cloud import Cloud
 from crowbar.verify.image import TinyImage
 from crowbar.verify.model import NEEDS
 from tests.verify.fake_cloud import FakeCloud
@@ -114,9 +116,12 @@ def test_instances_elsewhere_boot_while_the_first_is_waited_for(
     fake.hypervisors("node2")  # beside the one that it has
     launched: list[str] = []
     real = servers.launch
-    monkeypatch.setattr(
-        servers, "launch", lambda cloud, name, *rest: (launched.append(name), real(cloud, name, *rest))[1]
-    )
+
+    def launch(cloud: Cloud, name: str, *rest: Any) -> Any:
+        launched.append(name)
+        return real(cloud, name, *rest)
+
+    monkeypatch.setattr(servers, "launch", launch)
     report = verify(access, workdir=tmp_path, reporter=unheard, checks=[check])
     assert statuses(report)[N.SSH] is S.FAILED
     assert {name[name.rindex("-") :] for name in launched} == ahead

@@ -122,7 +122,7 @@ def _configuration(*, asked: bool) -> str:
 
 
 def _write_vault(context: Context, folder: Path, owners: set[str], password: str) -> None:
-    from ansible.parsing.vault import VaultLib, VaultSecret  # type: ignore[import-untyped]  # ansible-core has no types
+    from ansible.parsing.vault import VaultLib, VaultSecret
 
     if not password:
         password = secrets.token_urlsafe(32)

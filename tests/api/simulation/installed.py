@@ -12,6 +12,7 @@ from functools import cache, partial
 from typing import Any
 
 import paramiko
+from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from crowbar_inventory.probe import __file__ as probe_file
 
@@ -30,10 +31,10 @@ class _Asked(paramiko.ServerInterface):
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         known = [line.split()[1] for line in self._allowed]
-        return paramiko.AUTH_SUCCESSFUL if key.get_base64() in known else paramiko.AUTH_FAILED
+        return AUTH_SUCCESSFUL if key.get_base64() in known else AUTH_FAILED
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        return paramiko.OPEN_SUCCEEDED
+        return OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         threading.Thread(target=_answer, args=(channel, command), daemon=True).start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,7 @@ def machines(rack: Cli) -> Cli:
     return brought_in(rack)
 
 
-def put(cli: Cli, name: str, state: NodeState, **fields: object) -> None:
+def put(cli: Cli, name: str, state: NodeState, **fields: Any) -> None:
     with cli.context() as context:
         context.store.machines.move(name, state, actor="test", reason="a test")
         if fields:

@@ -126,12 +126,9 @@ def test_the_live_tree_on_a_terminal() -> None:
     console = Console(width=80, height=30, force_terminal=True, color_system=None, record=True, file=io.StringIO())
     with LiveWatcher(console) as watcher:
         watcher.planned(plan_of(ROWS), ROWS, {})
-        watcher.pressed("l")
-        assert watcher.lines_shown
-        watcher.pressed("x")
-        assert watcher.lines_shown
-        watcher.pressed("L")
-        assert not watcher.lines_shown
+        for key, visible in (("l", True), ("x", True), ("L", False)):
+            watcher.pressed(key)
+            assert watcher.lines_shown is visible
         watcher.finished(ended(), ROWS)
     shown = console.export_text()
     assert "note: cinder keeps volumes in files: no device-mapper" in shown

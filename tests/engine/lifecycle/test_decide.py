@@ -41,7 +41,8 @@ def order(kind: OrderKind, status: OrderStatus, given: float = 50, updated: floa
 GONE: dict[str, Any] = {"last_seen": None}
 SILENT: dict[str, Any] = {"health": Health.DELAYED, "last_error": "@silent"}
 AT_BMC: dict[str, Any] = {"health": Health.PROBLEM, "last_error": "The BMC of m1 does not answer"}
-PXE, DISK = {"boot_device": BootDevice.PXE}, {"boot_device": BootDevice.DISK}
+PXE: dict[str, Any] = {"boot_device": BootDevice.PXE}
+DISK: dict[str, Any] = {"boot_device": BootDevice.DISK}
 ANY = (OrderStatus.WAITING, OrderStatus.RUNNING)
 
 

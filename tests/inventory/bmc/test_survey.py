@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -67,12 +68,13 @@ def test_who_stops_iterating_starts_no_more() -> None:
         port = silent.getsockname()[1]
         asked: list[int] = []
 
-        def targets() -> object:
+        def targets() -> Iterator[tuple[BmcAddress, Credential]]:
             for number in range(1, 100):
                 asked.append(number)
                 yield BmcAddress("ipmi", f"127.0.0.{number}", port), Credential("a", "b")
 
-        readings = survey(targets(), limit=0.2, at_once=4)  # type: ignore[arg-type]
+        readings = survey(targets(), limit=0.2, at_once=4)
+        assert isinstance(readings, Generator)
         next(readings)
         readings.close()
         assert asked == [1, 2, 3, 4]

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -38,7 +37,7 @@ def _scripts(cable: Lan, answers: list[str]) -> Iterator[list[str]]:
     queries: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version: ClassVar = "HTTP/1.1"
+        protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
             queries.append(urlsplit(self.path).query)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from crowbar.errors import EnvironmentFault
-from crowbar.provision.disk import DiskImage, find_disk, pack, pack_disk, process
+from crowbar.provision.disk import DiskImage, find_disk, grub, pack, pack_disk, process
 from crowbar.provision.disk.additions import additions, write_additions
 from crowbar.provision.disk.layout import Layout
 from crowbar.provision.image import Image
@@ -61,7 +61,7 @@ def test_packed_anew_for_another_image_or_grub(
 ) -> None:
     first = packs()
     assert pack.disk_digest(replace(image, digest="abd")) != first.digest
-    monkeypatch.setattr(pack.grub, "version", lambda: "grub-pc-bin 3")
+    monkeypatch.setattr(grub, "version", lambda: "grub-pc-bin 3")
     assert packs().built
 
 

@@ -11,8 +11,10 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,8 +61,14 @@ class Site:
     def discover(self, machine: MachineRecord, token: str) -> None:
         self.script(machine, discover_script(self.url, self.discovery.digest, token, machine.macs[0]))
 
-    def told(self, path: str, machine: MachineRecord) -> list[dict[str, object]]:
+    def told(self, path: str, machine: MachineRecord) -> list[dict[str, Any]]:
         return [body for body in self.admin.bodies(path) if body.get("boot_mac", machine.macs[0]) == machine.macs[0]]
+
+    def has_told(self, path: str, machine: MachineRecord) -> bool:
+        return bool(self.told(path, machine))
+
+    def is_off(self, name: str) -> bool:
+        return self.status(name).pid == 0
 
     def power_on(self, name: str, device: str) -> None:
         ipmi(self.folder, name, "chassis", "bootdev", device)
@@ -103,7 +111,7 @@ def machine(site: Site) -> Iterator[MachineRecord]:
     for name in (FIRST, SECOND):
         virtual.set_fault(site.folder, name, Fault())
         ipmi(site.folder, name, "power", "off")
-        wait_for(lambda name=name: site.status(name).pid == 0, SLOW)
+        wait_for(partial(site.is_off, name), SLOW)
 
 
 def test_both_are_discovered_each_by_its_own_firmware(site: Site, machine: MachineRecord) -> None:
@@ -113,9 +121,9 @@ def test_both_are_discovered_each_by_its_own_firmware(site: Site, machine: Machi
     for name in (FIRST, SECOND):
         found = site.rack.machine(name)
         wait_for(
-            lambda found=found: bool(site.told("/v1/agent/register", found)),
+            partial(site.has_told, "/v1/agent/register", found),
             SLOW,
-            lambda found=found: _tail(site, found.name),
+            partial(_tail, site, found.name),
         )
         register = site.told("/v1/agent/register", found)[0]
         assert register["token"] == f"token-of-{name}"
@@ -213,7 +221,7 @@ def test_a_failing_disk_and_a_small_one_are_told_by_the_agent(site: Site, machin
         image = {"url": "/images/node.raw.zst", "sha256": "0" * 64, "size": 1 << 30}
         params = {"image": image, "disk": other.disk_serial, "hostname": "node-2"}
         site.admin.orders.append({"id": order, "kind": "install", "params": params})
-        wait_for(lambda order=order: _ended(site, order), SLOW, lambda: _tail(site, SECOND))
+        wait_for(partial(_ended, site, order), SLOW, lambda: _tail(site, SECOND))
         outcome = site.admin.outcome(order)
         assert outcome["status"] == "failed" and words in outcome["message"], outcome
         ipmi(site.folder, SECOND, "power", "off")

@@ -82,7 +82,8 @@ class Site:
 
     @property
     def state(self) -> dict[str, Any]:
-        return json.loads(self.folder.state.read_text())
+        state: dict[str, Any] = json.loads(self.folder.state.read_text())
+        return state
 
     async def over(self) -> None:
         self.task.cancel()

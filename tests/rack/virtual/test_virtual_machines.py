@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,13 +48,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     assert virtual.down(folder) is False
 
 
+def _off(folder: Path, name: str) -> bool:
+    return status(folder, name).pid == 0
+
+
 @pytest.fixture
 def rack(folder: Path) -> Iterator[RackRecord]:
     yield virtual.load(folder)
     for name in (BIOS, UEFI):
         virtual.set_fault(folder, name, Fault())
         ipmi(folder, name, "power", "off")
-        wait_for(lambda name=name: status(folder, name).pid == 0, SLOW)
+        wait_for(partial(_off, folder, name), SLOW)
 
 
 def status(folder: Path, name: str) -> virtual.MachineStatus:
@@ -94,7 +99,7 @@ def test_both_boot_from_the_network_when_told_to(folder: Path, rack: RackRecord)
         ipmi(folder, name, "power", "on")
         assert ipmi(folder, name, "power", "status") == "Chassis Power is on"
         try:
-            wait_for(lambda wire=wire, name=name: wire.pxe_asked(rack.machine(name).macs[0]), SLOW)
+            wait_for(partial(wire.pxe_asked, rack.machine(name).macs[0]), SLOW)
         finally:
             wire.close()
         assert status(folder, name).boot_device == "none", "it was meant for one boot"

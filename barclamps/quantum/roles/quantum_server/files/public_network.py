@@ -43,7 +43,7 @@ def ensure_subnet(cloud: openstack.connection.Connection, network: Any) -> None:
     """The network's subnet: made, or its gateway and pool brought up to date."""
     name = os.environ["SUBNET"]
     pools = [{"start": os.environ["POOL_START"], "end": os.environ["POOL_END"]}]
-    changing = {"gateway_ip": os.environ["GATEWAY"], "allocation_pools": pools}
+    changing: dict[str, Any] = {"gateway_ip": os.environ["GATEWAY"], "allocation_pools": pools}
     subnet = cloud.network.find_subnet(name, network_id=network.id)
     if subnet is None:
         cloud.network.create_subnet(

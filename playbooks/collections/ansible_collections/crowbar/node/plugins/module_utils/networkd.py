@@ -134,7 +134,7 @@ def _bonded(conduit: Conduit, bond: Bond, mtu: int) -> dict[str, str]:
     files = {f"{PREFIX}{conduit.device}.netdev": _netdev(conduit.device, "bond", mtu, Bond=lines)}
     for card in conduit.cards:
         files[f"{PREFIX}{card.name}.network"] = _sections(
-            Match=_match(card), Link=[f"MTUBytes={mtu}"], Network=[f"Bond={conduit.device}"]
+            {"Match": _match(card), "Link": [f"MTUBytes={mtu}"], "Network": [f"Bond={conduit.device}"]}
         )
     return files
 
@@ -161,15 +161,15 @@ def _network(device: str, match: Sequence[str], mtu: int, lines: Sequence[str], 
     settings = [*lines, *bridges, *(f"Address={net.address}" for net in own)]
     if not bridges:
         settings += ["IPv6AcceptRA=no", *([] if own else ["LinkLocalAddressing=no"])]
-    text = _sections(Match=match, Link=[f"MTUBytes={mtu}"], Network=settings)
+    text = _sections({"Match": match, "Link": [f"MTUBytes={mtu}"], "Network": settings})
     for net in own:
         if net.gateway:
-            text += "\n" + _sections(Route=[f"Gateway={net.gateway}", f"Metric={net.metric}"], head="")
+            text += "\n" + _sections({"Route": [f"Gateway={net.gateway}", f"Metric={net.metric}"]}, head="")
     return {f"{PREFIX}{device}.network": text}
 
 
 def _netdev(device: str, kind: str, mtu: int, **own: Sequence[str]) -> str:
-    return _sections(NetDev=[f"Name={device}", f"Kind={kind}", f"MTUBytes={mtu}"], **own)
+    return _sections({"NetDev": [f"Name={device}", f"Kind={kind}", f"MTUBytes={mtu}"], **own})
 
 
 def _match(card: Card) -> list[str]:
@@ -177,7 +177,7 @@ def _match(card: Card) -> list[str]:
     return [f"PermanentMACAddress={card.mac}"] if card.path else [f"Name={card.name}"]
 
 
-def _sections(head: str = _HEAD, **sections: Sequence[str]) -> str:
+def _sections(sections: Mapping[str, Sequence[str]], head: str = _HEAD) -> str:
     return head + "\n".join(f"[{name}]\n" + "".join(f"{line}\n" for line in lines) for name, lines in sections.items())
 
 

@@ -7,6 +7,7 @@ import pwd
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 _KEPT = 1 << 20
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -32,7 +33,7 @@ def run(
     A program that is not there or takes longer than ``timeout`` seconds is reported like one that failed.
     """
     account = pwd.getpwnam(user)
-    other = {} if account.pw_uid == os.geteuid() else _identity(account)
+    other: dict[str, Any] = {} if account.pw_uid == os.geteuid() else _identity(account)
     clean = {"PATH": _PATH, "LC_ALL": "C.UTF-8", "HOME": account.pw_dir, "USER": user, "LOGNAME": user}
     try:
         done = subprocess.run(

@@ -94,6 +94,7 @@ def main() -> None:
     offset, server = measured(servers, timeout)
     if offset is None:
         module.fail_json(msg=f"No time server answers: {server}")
+        return
     wrong = abs(offset) > module.params["tolerance"]
     if wrong and process.run(["systemd-detect-virt", "--quiet", "--container"], timeout=_PATIENCE).status == 0:
         module.fail_json(msg=f"The clock is wrong by {offset:.1f} s. It is the container's host's: set it there.")
