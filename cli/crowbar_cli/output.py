@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
@@ -14,6 +17,9 @@ import click
 from crowbar_cli.options import Settings
 
 _MINUTE = 60
+_GAP = 2  # spaces between columns
+_SHORT = 24  # characters: what is no longer is not folded
+_NARROWEST = 12  # characters, of a folded column
 
 
 def as_plain(value: Any) -> Any:
@@ -43,13 +49,40 @@ def json_text(value: Any, indent: int | None = None) -> str:
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Columns under headers, each as wide as its widest cell; the last is not padded."""
-    cells = [[printable(str(cell)) for cell in row] for row in rows]
-    widths = [max(len(row[column]) for row in [list(headers), *cells]) for column in range(len(headers))]
-    lines = [[header.upper() for header in headers], *cells]
+    """Columns under headers, each as wide as its widest cell; the last is not padded.
+
+    On a terminal that is too narrow for it, long cells go on in the next lines of their column. What goes into a pipe
+    has a line for each row.
+    """
+    cells = [[header.upper() for header in headers], *([printable(str(cell)) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    if sys.stdout.isatty() and (folded := _folded(cells, widths, shutil.get_terminal_size().columns)):
+        return folded
+    gap = " " * _GAP
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        gap.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
     )
+
+
+def _folded(lines: Sequence[Sequence[str]], widths: Sequence[int], room: int) -> str:
+    """The same within ``room`` characters by folding long columns; "" where that need not be, or cannot."""
+    gaps = _GAP * (len(widths) - 1)
+    least = sum(width if width <= _SHORT else _NARROWEST for width in widths)
+    if sum(widths) + gaps <= room or least + gaps > room:
+        return ""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
+    for header, width in zip(lines[0], widths, strict=True):
+        grid.add_column(Text(header), overflow="fold", no_wrap=width <= _SHORT)
+    for line in lines[1:]:
+        grid.add_row(*map(Text, line))
+    console = Console(width=room, file=io.StringIO(), color_system=None)
+    with console.capture() as captured:
+        console.print(grid)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def show(
