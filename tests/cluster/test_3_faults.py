@@ -53,7 +53,6 @@ def mended(cluster: Cluster) -> None:
     checked(cluster, "computes", "object")
 
 
-@pytest.mark.parametrize("at", ["system/system-node@node2", "quantum/quantum-network@node2"])
 def cut(cluster: Cluster, name: str) -> None:
     """Of a machine and its BMC, the power; by the rack itself, as the command takes longer than some steps do."""
     set_fault(cluster.state.rack, name, Fault(FaultKind.POWER_CUT))
@@ -88,6 +87,7 @@ def cut_at(cluster: Cluster, phase_of: Mapping[str, str]) -> None:
             time.sleep(0.02)
 
 
+@pytest.mark.parametrize("at", ["system/system-node@node2", "quantum/quantum-network@node2"])
 def test_a_node_loses_its_power_while_roles_are_applied(cluster: Cluster, at: str) -> None:
     """At the first of its roles, and at one of the last. What need not be on it goes on, to the cloud's last role."""
     code, said = during(cluster, at, lambda: cut(cluster, "node2"))
