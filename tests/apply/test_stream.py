@@ -9,12 +9,16 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from crowbar.apply.model import Outcome
 from crowbar.apply.stream import WORKER_ENDED, BoundedReader, process, transmit
+from crowbar.apply.translate import Translator
+from crowbar.paths import data_dir
 
 
 def stream(*parts: dict[str, Any] | bytes) -> io.BytesIO:
@@ -75,25 +79,62 @@ def test_the_sum_is_limited_too() -> None:
         [reader.readline() for _ in range(3)]
 
 
-def test_ansible_runners_own_worker_takes_what_is_sent_and_runs_it(tmp_path: Path) -> None:
-    """Variables travel in the first line, and not in the bundle."""
-    play = [
-        {"hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"msg": "{{ word }} {{ A }}"}}]}
-    ]
-    play[0]["vars"] = {"A": "{{ lookup('env', 'A') }}"}
-    host = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    buffer = io.BytesIO()
+RUNNER = Path(sys.executable).with_name("ansible-runner")
+# Ansible's own Python: where a host has the same, modules run in Ansible's process.
+OWN = RUNNER.with_name("ansible-playbook").read_text().partition("\n")[0].removeprefix("#!")
+
+
+def worked(play: list[dict[str, Any]], tmp_path: Path, variables: Mapping[str, Any], options: str = "") -> bytes:
+    """What ansible-runner's own worker answers to a bundle with this play and our collection."""
+    host = {"ansible_connection": "local", "ansible_python_interpreter": OWN}
+    collections = data_dir() / "playbooks" / "collections"
+    buffer, output = io.BytesIO(), io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("project/play.yml", json.dumps(play))
         archive.writestr("inventory/hosts.json", json.dumps({"all": {"hosts": {"n1": host}}}))
-    output = io.BytesIO()
-    transmit(output, buffer.getvalue(), {"word": "correct-horse"}, {"A": "battery"}, "--check")
-    assert json.loads(output.getvalue().split(b"\n", 1)[0])["kwargs"]["extravars"] == {"word": "correct-horse"}
-    runner = Path(sys.executable).with_name("ansible-runner")
-    worker = [str(runner), "worker", "--private-data-dir", str(tmp_path / "job")]
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    answer = subprocess.run(worker, input=output.getvalue(), capture_output=True, check=True, env=environment).stdout
+        for path in collections.rglob("*.py"):
+            archive.write(path, Path("project/collections") / path.relative_to(collections))
+    transmit(output, buffer.getvalue(), variables, {"A": "battery", "ANSIBLE_NOCOLOR": "1"}, options)
+    assert json.loads(output.getvalue().split(b"\n", 1)[0])["kwargs"]["extravars"] == variables
+    worker = [str(RUNNER), "worker", "--private-data-dir", str(tmp_path / "job")]
+    environment = {**os.environ, "PATH": f"{RUNNER.parent}:{os.environ['PATH']}"}
+    return subprocess.run(worker, input=output.getvalue(), capture_output=True, check=False, env=environment).stdout
+
+
+def test_ansible_runners_own_worker_takes_what_is_sent_and_runs_it(tmp_path: Path) -> None:
+    """Variables travel in the first line, and not in the bundle."""
+    task = {"ansible.builtin.debug": {"msg": "{{ word }} {{ A }}"}}
+    play = {"hosts": "all", "gather_facts": False, "vars": {"A": "{{ lookup('env', 'A') }}"}, "tasks": [task]}
+    answer = worked([play], tmp_path, {"word": "correct-horse"}, "--check")
     said: list[Any] = []
     assert process(io.BytesIO(answer), str(tmp_path / "scratch"), said.append) == ("successful", "")
     [result] = [one["event_data"]["res"] for one in said if one["event"] == "runner_on_ok"]
     assert result["msg"] == "correct-horse battery"
+
+
+class Lines:
+    """What a step printed before its task ended."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.ended = False
+
+    def started(self, key: str) -> None: ...
+
+    def finished(self, key: str, outcome: Outcome) -> None: ...
+
+    def line(self, key: str, text: str) -> None:
+        if not self.ended:
+            self.said.append(text)
+
+    def event(self, key: str, kind: str, text: str, data: Mapping[str, object] | None = None) -> None:
+        self.ended = True
+
+
+def test_what_a_module_waits_for_is_a_line_of_its_step(tmp_path: Path) -> None:
+    check = {"checks": [{"name": "the thing", "command": ["false"]}], "timeout": 4}
+    task = {"name": "Gate", "crowbar.node.check": check}
+    play = {"name": "a/gate@n1", "hosts": "all", "gather_facts": False, "tasks": [task]}
+    sink = Lines()
+    process(io.BytesIO(worked([play], tmp_path, {})), str(tmp_path / "scratch"), Translator(["a/gate@n1"], sink))
+    assert sink.said == ["TASK Gate", "waits for the thing: status 1."]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from ansible.utils.collection_loader import AnsibleCollectionConfig
 
 if not AnsibleCollectionConfig.collection_finder:
     init_plugin_loader([os.environ["ANSIBLE_COLLECTIONS_PATH"]])
+
+from ansible_collections.crowbar.node.plugins.module_utils import probes, progress
+from ansible_collections.crowbar.node.plugins.modules import units
 
 Run = Callable[..., dict[str, Any]]
 
@@ -40,6 +43,16 @@ def run_module(capsys: pytest.CaptureFixture[str]) -> Run:
         return answer
 
     return run
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What modules tell before they end; they do not wait long until they tell."""
+    monkeypatch.setattr(probes, "_TELL_EVERY", 0.1)
+    monkeypatch.setattr(units, "_TELL_AFTER", 0.1)
+    said: list[str] = []
+    with progress.heard_by(said.append):
+        yield said
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -87,3 +88,20 @@ def test_checks_run_at_the_same_time(run_module: Run) -> None:
 @pytest.mark.parametrize("check", [{}, {"tcp": "a:1", "unit": "b"}])
 def test_a_check_is_of_exactly_one_kind(check: dict[str, str], run_module: Run) -> None:
     assert run_module("check", {"checks": [check]})["failed"]
+
+
+def test_what_is_waited_for_is_told_once(tmp_path: Path, run_module: Run, heard: list[str]) -> None:
+    stage = tmp_path / "stage"
+    stage.write_text("no agent\n")
+    script = f"echo looking; cat {stage}; grep --quiet well {stage}"
+    threading.Timer(1.5, stage.write_text, ["no network\n"]).start()
+    threading.Timer(3, stage.write_text, ["well\n"]).start()
+    checks = [{"name": "agents", "command": ["sh", "-c", script]}, {"command": ["true"]}]
+    assert not run_module("check", {"checks": checks, "timeout": 20}).get("failed")
+    assert heard == ["waits for agents: no agent", "waits for agents: no network"]
+
+
+def test_a_long_word_is_cut(run_module: Run, heard: list[str]) -> None:
+    checks = [{"name": "it", "command": ["sh", "-c", "printf %05000d 0; false"], "timeout": 1}]
+    assert run_module("check", {"checks": checks})["failed"]
+    assert [len(text) for text in heard] == [300]

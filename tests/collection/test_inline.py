@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils import basic
+from ansible_collections.crowbar.node.plugins.module_utils import probes
 from ansible_collections.crowbar.node.plugins.modules import check
 from ansible_collections.crowbar.node.plugins.plugin_utils.inline import InlineAction, called
 
@@ -38,6 +39,13 @@ def test_what_it_says_is_the_result(tmp_path: Path) -> None:
     assert found["failed"] and missing in found["msg"] + str(found["faults"])
     found = called("check", {"checks": [], "chekcs": []})
     assert found["failed"] and "chekcs" in found["msg"]
+
+
+def test_what_it_tells_before_it_ends_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes, "_TELL_EVERY", 0.1)
+    said: list[str] = []
+    found = called("check", {"checks": [{"name": "it", "command": ["false"]}], "timeout": 1}, said.append)
+    assert found["failed"] and said == ["waits for it: status 1."]
 
 
 def test_one_that_says_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

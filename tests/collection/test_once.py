@@ -112,3 +112,10 @@ def test_a_digest_follows_globs(tmp_path: Path) -> None:
     assert before != after
     assert after == digests.of_files([f"{tmp_path}/b.conf", f"{tmp_path}/**/*.conf"])
     assert len(digests.matching([f"{tmp_path}/**/*.conf", f"{tmp_path}/*"])) == 2
+
+
+def test_a_command_that_runs_is_told(tmp_path: Path, stamps: Path, run_module: Run, heard: list[str]) -> None:
+    command = counting(tmp_path / "log", stdin="hunter2")
+    for _ in range(2):
+        run_module("once", {"commands": [command]})
+    assert heard == ["runs count"]

@@ -185,6 +185,14 @@ def test_it_waits_for_ports_and_says_which_did_not_answer(machine: Machine, run_
     assert "last words of api.service" in answer["msg"]
 
 
+def test_a_port_that_is_waited_for_is_told_once(machine: Machine, run_module: Run, heard: list[str]) -> None:
+    machine.set(api={"file": "enabled"})
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    run_module("units", {"units": [{"name": "api"}], "wait": [{"port": port, "timeout": 1}]})
+    assert heard == [f"waits for port {port} of 127.0.0.1: [Errno 111] Connection refused"]
+
+
 def test_it_stops_waiting_when_the_unit_has_failed(machine: Machine, run_module: Run) -> None:
     machine.set(api={"file": "enabled", "active": "activating", "sub": "auto-restart", "breaks": False})
     machine.set(api={**machine["api"]})

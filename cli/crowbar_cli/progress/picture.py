@@ -108,6 +108,12 @@ def doing(picture: Picture) -> str:
     return text if len(running) == 1 else f"{text}, and {len(running) - 1} more"
 
 
+def saying(picture: Picture) -> str:
+    """The last that the step said which is waited for: the task that it is at, or what that one waits for."""
+    said = [picture.lines.get(row.key, ()) for row in picture.running()[:1]]
+    return said[0][-1].removeprefix("TASK ") if said and said[0] else ""
+
+
 def summary(picture: Picture) -> str:
     """How many steps ended how, in one line: ``30 succeeded, 1 failed``; ends that none had are left out."""
     order = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from crowbar.store.model import Deployment, StepKind, StepRow, StepStatus
 from crowbar_cli.output import seconds
 from crowbar_cli.progress.board import Board
-from crowbar_cli.progress.picture import DONE, Picture, doing, lasted, remaining, summary
+from crowbar_cli.progress.picture import DONE, Picture, doing, lasted, remaining, saying, summary
 
 if TYPE_CHECKING:
     from crowbar.engine.plan import Plan
@@ -116,4 +116,5 @@ class PlainWatcher(Board):
                 self._spoke.clear()
                 continue
             with self._lock:
-                self._write(f"... {doing(self.picture())}")
+                picture = self.picture()
+                self._write(": ".join(filter(None, (f"... {doing(picture)}", saying(picture)))))

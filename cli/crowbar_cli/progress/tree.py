@@ -12,7 +12,7 @@ from rich.tree import Tree
 
 from crowbar.store.model import StepRow, StepStatus
 from crowbar_cli.output import seconds
-from crowbar_cli.progress.picture import DONE, Picture, doing, lasted, remaining, summary
+from crowbar_cli.progress.picture import DONE, Picture, doing, lasted, remaining, saying, summary
 
 _MARKS = {
     StepStatus.PENDING: ("·", "dim"),
@@ -36,10 +36,12 @@ def draw(picture: Picture, *, lines: bool, height: int = 40) -> RenderableType:
     """
     spoken = list(_spoken(picture, lines=lines))
     tree = Tree(_headline(picture), guide_style="dim")
-    _add_barclamps(tree, picture, room=max(6, height - len(spoken) - 4))
+    _add_barclamps(tree, picture, room=max(6, height - len(spoken) - 5))
     parts: list[RenderableType] = [tree, *spoken]
     if picture.deployment is None:
         parts.append(Text(doing(picture), style="italic", no_wrap=True, overflow="ellipsis"))
+        if said := saying(picture):
+            parts.append(Text(f"  {said}", style="dim italic", no_wrap=True, overflow="ellipsis"))
         more = "l: the running step's last lines   " if picture.rows else ""
         parts.append(Text(f"{more}Ctrl-C: stop cleanly", style="dim", no_wrap=True, overflow="ellipsis"))
     return Group(*parts)

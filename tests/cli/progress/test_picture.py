@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crowbar.store.model import StepStatus
-from crowbar_cli.progress.picture import doing, remaining, summary
+from crowbar_cli.progress.picture import doing, remaining, saying, summary
 
 from .scene import ROWS, picture, row
 
@@ -40,6 +40,12 @@ def test_it_says_what_it_waits_for() -> None:
     assert doing(picture(rows=ROWS[:3], message="handed over")) == "finishing"
     both = [row("a/b@n1", StepStatus.RUNNING, 2), row("a/b@n2", StepStatus.RUNNING, 1)]
     assert doing(picture(rows=both)) == "waiting for a/b@n2, for 21.0 s, and 1 more"
+
+
+def test_it_says_what_the_step_is_at() -> None:
+    assert saying(picture()) == "waits for port 5000"
+    assert saying(picture(lines={"keystone/keystone-server@node1": ("TASK Files",)})) == "Files"
+    assert saying(picture(lines={})) == saying(picture(rows=())) == ""
 
 
 def test_what_blocks_a_step() -> None:

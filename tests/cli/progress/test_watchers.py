@@ -89,6 +89,19 @@ def test_plain_lines_say_what_is_waited_for_when_nothing_happens() -> None:
     assert "... downloading 753 packages" in said
 
 
+def test_plain_lines_say_what_a_step_waits_for_when_nothing_happens() -> None:
+    said: list[str] = []
+    with PlainWatcher(said.append, quiet=0.01) as watcher:
+        watcher.planned(plan_of(ROWS), ROWS, {})
+        watcher.line("keystone/keystone-server@node1", "waits for port 5000")
+        deadline = time.monotonic() + 5
+        while not any(text.startswith("... waiting") for text in said) and time.monotonic() < deadline:
+            time.sleep(0.01)
+    [first, *_] = [text for text in said if text.startswith("... waiting")]
+    assert first.startswith("... waiting for keystone/keystone-server@node1, for ")
+    assert first.endswith(": waits for port 5000")
+
+
 def test_the_board_keeps_the_last_lines_and_takes_out_what_would_move_the_cursor() -> None:
     board = Board()
     for number in range(KEPT_LINES + 3):

@@ -8,26 +8,46 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import Any
 
-from ansible_collections.crowbar.node.plugins.module_utils import process
+from ansible_collections.crowbar.node.plugins.module_utils import process, progress
 
 KINDS = ("http", "tcp", "unit", "command")
 _PATIENCE = 15.0  # seconds for one try
 _PAUSE = 0.5
+_TELL_EVERY = 3.0  # seconds
 
 
 def run(checks: Sequence[Mapping[str, Any]], timeout: float) -> list[str]:
     """All checks at once, each tried until it is well or its time is over; what stays wrong.
 
-    ``timeout`` is in seconds, for checks without one of their own.
+    ``timeout`` is in seconds, for checks without one of their own. What is waited for is told.
     """
     if not checks:
         return []
+    seen = [""] * len(checks)  # what is wrong with each, as far as it is known
+
+    def follow(number: int) -> None:
+        _until_well(checks[number], timeout, partial(seen.__setitem__, number))
+
     with ThreadPoolExecutor(len(checks)) as pool:
-        seen = pool.map(lambda check: _until_well(check, float(check.get("timeout") or timeout)), checks)
+        _tell(checks, seen, [pool.submit(follow, number) for number in range(len(checks))])
     return [f"{title(check)}: {wrong}" for check, wrong in zip(checks, seen, strict=True) if wrong]
+
+
+def _tell(checks: Sequence[Mapping[str, Any]], seen: Sequence[str], following: Sequence[Future[None]]) -> None:
+    """Until all have ended, tell what is waited for whenever that is something else."""
+    before = ""
+    while wait(following, _TELL_EVERY, FIRST_EXCEPTION).not_done:
+        last_lines = [wrong.strip().rpartition("\n")[2] for wrong in seen]
+        text = "; ".join(f"{title(check)}: {line}" for check, line in zip(checks, last_lines, strict=True) if line)
+        if text != before:
+            progress.tell(f"waits for {text}")
+        before = text
+    for one in following:
+        one.result()
 
 
 def title(check: Mapping[str, Any]) -> str:
@@ -37,12 +57,13 @@ def title(check: Mapping[str, Any]) -> str:
     return str(check.get("name") or (" ".join(value) if kind == "command" else f"{kind} {value}"))
 
 
-def _until_well(check: Mapping[str, Any], timeout: float) -> str:
-    end = time.monotonic() + timeout
+def _until_well(check: Mapping[str, Any], timeout: float, saw: Callable[[str], None]) -> None:
+    end = time.monotonic() + float(check.get("timeout") or timeout)
     while True:
         wrong = _once(check)
+        saw(wrong)
         if not wrong or time.monotonic() >= end:
-            return wrong
+            return
         time.sleep(_PAUSE)
 
 

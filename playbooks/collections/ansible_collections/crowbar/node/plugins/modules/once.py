@@ -70,7 +70,7 @@ watched:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.crowbar.node.plugins.module_utils import digests, process
+from ansible_collections.crowbar.node.plugins.module_utils import digests, process, progress
 
 _SAID = 4000
 
@@ -104,6 +104,7 @@ def main() -> None:
         if module.check_mode:
             continue
         stamps.begin(item["name"])
+        progress.tell(f"runs {item['name']}")
         env = {key: str(value) for key, value in item["env"].items()}
         done = process.run(item["argv"], item["user"], item["stdin"] or "", env)
         if done.status:

@@ -43,7 +43,7 @@ masked:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.crowbar.node.plugins.module_utils import quiesce
+from ansible_collections.crowbar.node.plugins.module_utils import progress, quiesce
 
 
 def main() -> None:
@@ -61,6 +61,8 @@ def main() -> None:
         masked: list[str] = []
         changed = bool(absent) or quiesce.unfinished(system)
         if changed and not module.check_mode:
+            if absent:
+                progress.tell(f"installs {', '.join(absent)}")
             masked = quiesce.install(system, absent, module.params["units_keep"])
     except quiesce.QuiesceError as error:
         module.fail_json(msg=str(error))

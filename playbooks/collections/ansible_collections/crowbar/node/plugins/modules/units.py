@@ -84,9 +84,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.crowbar.node.plugins.module_utils import digests, systemd
+from ansible_collections.crowbar.node.plugins.module_utils import digests, progress, systemd
 
 _STAMPS = Path("/run/crowbar/units")
+_TELL_AFTER = 3.0  # seconds
 _OWN_UNITS = "/etc/systemd/system/"
 
 
@@ -183,15 +184,20 @@ class Units:
 
 def wait(port: Mapping[str, Any], names: Sequence[str]) -> str:
     """Why the port does not answer, or an empty string: as soon as it does, a unit fails, or the time is over."""
-    end = time.monotonic() + port["timeout"]
+    begun = time.monotonic()
+    told = False
     while True:
         try:
             socket.create_connection((port["host"], port["port"]), timeout=5).close()
         except OSError as error:
             if broken := [name for name, unit in systemd.show(names).items() if unit.broken]:
                 return f"{', '.join(broken)} failed"
-            if time.monotonic() > end:
+            waited = time.monotonic() - begun
+            if waited > port["timeout"]:
                 return f"port {port['port']} of {port['host']} did not answer within {port['timeout']} s: {error}"
+            if waited > _TELL_AFTER and not told:
+                progress.tell(f"waits for port {port['port']} of {port['host']}: {error}")
+                told = True
             time.sleep(0.25)
         else:
             return ""

@@ -19,6 +19,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils import basic
 from ansible.module_utils.common.json import Direction, get_module_encoder
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.crowbar.node.plugins.module_utils import progress
 
 _COLLECTION = "crowbar.node."
 _MODULES = "ansible_collections.crowbar.node.plugins.modules."
@@ -43,7 +45,7 @@ class InlineAction(ActionBase):
         given = dict(arguments)
         if self._runs_here(variables):
             self._update_module_args(_COLLECTION + name, given, variables)
-            return called(name, given)
+            return called(name, given, Display().display)
         result: dict[str, Any] = self._execute_module(
             module_name=_COLLECTION + name, module_args=given, task_vars=dict(variables)
         )
@@ -59,10 +61,10 @@ class InlineAction(ActionBase):
         )
 
 
-def called(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def called(name: str, arguments: Mapping[str, Any], listener: progress.Listener = progress.nobody) -> dict[str, Any]:
     """What the module says, given its arguments where `AnsibleModule` looks for them.
 
-    Raises AnsibleActionFail if it says nothing.
+    ``listener`` hears what it tells before it ends. Raises AnsibleActionFail if its result is none.
     """
     module = importlib.import_module(_MODULES + name)
     encoder = get_module_encoder(_PROFILE, Direction.CONTROLLER_TO_MODULE)
@@ -71,8 +73,8 @@ def called(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     basic._ANSIBLE_ARGS = given  # noqa: SLF001 (AnsibleModule reads it)
     basic._ANSIBLE_PROFILE = _PROFILE  # noqa: SLF001 (AnsibleModule reads it)
     said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):  # exit_json and fail_json end so
-        module.main()
+    with progress.heard_by(listener), contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+        module.main()  # exit_json and fail_json end by SystemExit
     try:
         result: dict[str, Any] = json.loads(said.getvalue())
     except ValueError as error:
