@@ -107,7 +107,7 @@ def test_nodes_lose_their_power_before_they_have_a_system(cluster: Cluster) -> N
     phase_of = {f"node{number}": phase for number, phase in enumerate(PHASES, start=4)}
     cluster.document["machines"] = [*before, *({**NEW, "name": name} for name in phase_of)]
     cluster.proposal("system")["attributes"] = {"journal": {"max_mib": 320}}  # something to do for the others
-    cutting = threading.Thread(target=cut_at, args=(cluster, phase_of))
+    cutting = threading.Thread(target=cut_at, args=(cluster, phase_of), daemon=True)
     cutting.start()
     try:
         steps = cluster.deploy("--no-verify", status=1)
