@@ -73,6 +73,7 @@ def made_ready(settings: Settings, context: Context, target: Target, say: Callab
     ``say`` is told what goes on. Raises InputError for faulty proposals (then nothing was made), EnvironmentFault where
     this host cannot do it.
     """
+    from crowbar.services.machines.waking import wake
     from crowbar.services.wanted import merged
     from crowbar_cli import single_node, this_host
 
@@ -88,6 +89,7 @@ def made_ready(settings: Settings, context: Context, target: Target, say: Callab
             this_host.take(context, say)
         case Place.KNOWN:
             single_node.power_on(context, wanted, say)
+            wake(context.store, say)
     proposals = proposals_of(context, target)
     _route(settings, context, proposals, say)
     return Ready(proposals, {}, from_machines=False)

@@ -33,13 +33,15 @@ def bring(
     ``behind`` are the networks that the cloud puts behind its gateway. Can be stopped and begun again at any moment.
     Raises InputError and EnvironmentFault; NodeError if not one machine got there.
     """
-    from crowbar.services.cluster.standing import left_out, standing
+    from crowbar.services.cluster.standing import installed, left_out, standing
+    from crowbar.services.machines.waking import wake
 
     if cluster.virtual:  # what is behind real servers is the site's to route
         reach.check(settings, behind)
     _networks(context, cluster)
     rack = put_up(settings, context, cluster, say)
     now = standing(context, cluster)
+    wake(context.store, say, [view.machine.name for view in now.views.values() if view and installed(view)])
     if not now.waiting and not any(now.to_come.values()):
         return {}
     with served(settings, say) as check:

@@ -80,7 +80,7 @@ def deploy(
     """Deploy FILE (a cluster file), or the saved proposals, and show how it goes.
 
     A FILE with machines takes them from powered off to the verified cloud: their BMCs are logged in to, they are
-    discovered and installed, and their roles applied.
+    discovered and installed, and their roles applied. Installed ones that are off are powered on.
 
     A step that has succeeded is not run again unless what it is made of changed, so a second deployment is quick, and
     one that was stopped goes on where it was. On a terminal, press l for the running step's last lines, and Ctrl-C to

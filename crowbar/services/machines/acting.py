@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from typing import Any
@@ -21,9 +19,10 @@ from crowbar.services.machines.control import BmcPatience, Controlled, controlle
 from crowbar.services.machines.images import DiskImages, order_of
 from crowbar.services.machines.pauses import Pauses
 from crowbar.services.machines.traffic import Traffic
+from crowbar.services.machines.waking import listens
 from crowbar.store.columns import now
 from crowbar.store.machine_model import MachineView, OrderKind
-from crowbar.store.model import Health, Node
+from crowbar.store.model import Health
 from crowbar.store.store import Store
 from crowbar_inventory.bmc.model import BmcRefusedError, BootDevice, Power, PowerAction
 from crowbar_inventory.bmc.retry import Patience
@@ -142,7 +141,7 @@ class Actor:
 
     def _await_ssh(self, view: MachineView, action: Action) -> None:
         node = self.store.nodes.get(view.machine.name)
-        if node is None or action.to is None or not _listens(node):
+        if node is None or action.to is None or not listens(node, _SSH_PATIENCE):
             return
         opened = replace(node, ssh_key=str(self.key.path))
         try:
@@ -166,13 +165,6 @@ def _at_bmc(name: str, error: CrowbarError) -> str:
     """What is wrong at a BMC, with a beginning by which it is known again; and what next."""
     what = str(error)
     return what if what.startswith(AT_BMC) else f"{AT_BMC} {name}: {what}"
-
-
-def _listens(node: Node) -> bool:
-    """Whether anybody takes connections there: asked quickly, as most machines still boot when they are."""
-    with suppress(OSError), socket.create_connection((node.address, node.ssh_port), timeout=_SSH_PATIENCE):
-        return True
-    return False
 
 
 def _start(bmc: Controlled) -> None:
