@@ -64,8 +64,15 @@ class InlineAction(ActionBase):
 def called(name: str, arguments: Mapping[str, Any], listener: progress.Listener = progress.nobody) -> dict[str, Any]:
     """What the module says, given its arguments where `AnsibleModule` looks for them.
 
-    ``listener`` hears what it tells before it ends. Raises AnsibleActionFail if its result is none.
+    ``listener`` hears what it tells before it ends; what that prints is not taken for the module's.
+    Raises AnsibleActionFail if its result is none.
     """
+    outside = sys.stdout
+
+    def tell(text: str) -> None:
+        with contextlib.redirect_stdout(outside):
+            listener(text)
+
     module = importlib.import_module(_MODULES + name)
     encoder = get_module_encoder(_PROFILE, Direction.CONTROLLER_TO_MODULE)
     given = json.dumps({"ANSIBLE_MODULE_ARGS": dict(arguments)}, cls=encoder).encode()
@@ -73,7 +80,7 @@ def called(name: str, arguments: Mapping[str, Any], listener: progress.Listener 
     basic._ANSIBLE_ARGS = given  # noqa: SLF001 (AnsibleModule reads it)
     basic._ANSIBLE_PROFILE = _PROFILE  # noqa: SLF001 (AnsibleModule reads it)
     said = io.StringIO()
-    with progress.heard_by(listener), contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+    with progress.heard_by(tell), contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
         module.main()  # exit_json and fail_json end by SystemExit
     try:
         result: dict[str, Any] = json.loads(said.getvalue())
