@@ -136,37 +136,44 @@ def cloud() -> Iterator[Cloud]:
     for path in STATE.root.glob("crowbar.db*"):
         path.unlink()
     begun = time.monotonic()
-    with ProcessList() as processes:
-        cloud = Cloud(crowbar, processes)
-        _deploy_with_kills(cloud)
-    cloud.seconds = time.monotonic() - begun
-    yield cloud
-    if not keep:
-        crowbar.run("destroy", "--yes")
+    try:
+        with ProcessList() as processes:
+            cloud = Cloud(crowbar, processes)
+            _deploy_with_kills(cloud)
+        cloud.seconds = time.monotonic() - begun
+        yield cloud
+    finally:
+        if not keep:
+            crowbar.run("destroy", "--yes")
 
 
 def _deploy_with_kills(cloud: Cloud) -> None:
     crowbar = cloud.crowbar
-    process = crowbar.start("deploy", "--single-node", "--output", "json")
-    wait_until_applied(crowbar, process, 1)
-    with crowbar_context(crowbar) as context:
-        total = planned_steps(context)
     kills = ENGINE_KILLS + MACHINE_KILLS
-    points = [round((i + 1) * total / (kills + 1)) for i in range(kills)]
-    for number, point in enumerate(points):
-        wait_until_applied(crowbar, process, point)
-        if number >= ENGINE_KILLS:  # at last it is the machine that dies
-            cloud.machine().kill()
-            cloud.machine_kills += 1
-            process.communicate(timeout=DEPLOY_SECONDS)
-            assert process.returncode != 0, "a deployment whose node died cannot have succeeded"
-        else:
-            process.kill()
-            process.communicate()
+    for number in range(kills):
+        with _deploying(crowbar) as process:
+            wait_until_applied(crowbar, process, 1)
+            with crowbar_context(crowbar) as context:
+                point = round((number + 1) * planned_steps(context) / (kills + 1))
+            wait_until_applied(crowbar, process, point)
+            if number >= ENGINE_KILLS:  # at last it is the machine that dies
+                cloud.machine().kill()
+                cloud.machine_kills += 1
+                process.communicate(timeout=DEPLOY_SECONDS)
+                assert process.returncode != 0, "a deployment whose node died cannot have succeeded"
+        if number < ENGINE_KILLS:
             cloud.applied_at_kills.append(applied_steps(crowbar))
-        process = crowbar.start("deploy", "--single-node", "--output", "json")
-    output, _ = process.communicate(timeout=DEPLOY_SECONDS)
-    assert process.returncode == 0, output
+    crowbar.deploy()
+
+
+@contextlib.contextmanager
+def _deploying(crowbar: Crowbar) -> Iterator[subprocess.Popen[str]]:
+    """A deployment that goes on as long as the context, and is killed at its end."""
+    with crowbar.start("deploy", "--single-node", "--output", "json") as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def crowbar_context(crowbar: Crowbar) -> Any:
