@@ -89,7 +89,9 @@ def made_ready(settings: Settings, context: Context, target: Target, say: Callab
             this_host.take(context, say)
         case Place.KNOWN:
             single_node.power_on(context, wanted, say)
-            wake(context.store, say)
+            wake(
+                context.store, {name for one in wanted.values() for held in one.elements.values() for name in held}, say
+            )
     proposals = proposals_of(context, target)
     _route(settings, context, proposals, say)
     return Ready(proposals, {}, from_machines=False)

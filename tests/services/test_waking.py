@@ -46,7 +46,7 @@ class Site:
         self.open.enter_context(socket.create_server(("127.0.0.1", port)))
 
     def wake(self, *names: str, seconds: float = 20) -> list[str]:
-        wake(self.store, self.said.append, names or None, seconds=seconds)
+        wake(self.store, names or ("m1", "m2"), self.said.append, seconds=seconds)
         return self.said
 
 
@@ -97,7 +97,8 @@ def test_one_in_quarantine_stays_off(site: Site) -> None:
 
 def test_only_those_that_are_asked_for(site: Site) -> None:
     one, other = site.server("m1", Power.OFF), site.server("m2", Power.OFF)
-    site.wake("m2")
+    site.store.machines.set_aliases("m2", ["second"])
+    site.wake("second")
     assert (one.power, other.power) == (Power.OFF, Power.ON)
 
 

@@ -41,7 +41,7 @@ def bring(
     _networks(context, cluster)
     rack = put_up(settings, context, cluster, say)
     now = standing(context, cluster)
-    wake(context.store, say, [view.machine.name for view in now.views.values() if view and installed(view)])
+    wake(context.store, {view.machine.name for view in now.views.values() if view and installed(view)}, say)
     if not now.waiting and not any(now.to_come.values()):
         return {}
     with served(settings, say) as check:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -21,8 +21,8 @@ _EVERY = 0.5
 Say = Callable[[str], None]
 
 
-def wake(store: Store, say: Say, names: Sequence[str] | None = None, *, seconds: float = BOOT_SECONDS) -> None:
-    """Power on those of the machines (default: all) that do not answer by SSH and are off by what their BMC says.
+def wake(store: Store, names: Collection[str], say: Say, *, seconds: float = BOOT_SECONDS) -> None:
+    """Power on those of these machines that do not answer by SSH and are off by what their BMC says.
 
     Waits until they answer, ``seconds`` at most: who does not by then is the deployment's to tell. Those without a
     system of their own, without a BMC, or in quarantine are left as they are.
@@ -32,10 +32,10 @@ def wake(store: Store, say: Say, names: Sequence[str] | None = None, *, seconds:
         node
         for node in store.nodes.list()
         if node.name in with_bmc
+        and not {node.name, *node.aliases}.isdisjoint(names)
         and "admin" in node.addresses
         and node.state in RUNNING_STATES
         and node.health is not Health.MAINTENANCE
-        and (names is None or node.name in names)
     ]
     if not nodes:
         return

@@ -51,10 +51,11 @@ def test_a_file_s_machines_are_powered_on(cli: Cli, off: list[FakeServer]) -> No
     assert "n2 was off: it is powered on, and awaited" in said.output
 
 
-def test_without_a_file_all_are(cli: Cli, off: list[FakeServer]) -> None:
-    cli.ok("batch", "import", str(cli.file(CLUSTER)))
+def test_without_a_file_those_are_that_have_roles(cli: Cli, off: list[FakeServer]) -> None:
+    roles = '[{barclamp: base, deployment: {elements: {base-node: ["@@node@@"]}}}]'  # an alias of n1
+    cli.ok("batch", "import", str(cli.file(f"proposals: {roles}\n")))
     cli.ok("deploy")
-    assert [fake.orders for fake in off] == [["boot disk", "power on"]] * 2
+    assert [fake.orders for fake in off] == [["boot disk", "power on"], []]
 
 
 def test_a_plan_powers_nothing_on(cli: Cli, off: list[FakeServer]) -> None:
