@@ -24,9 +24,10 @@ from crowbar.services.absent import NOBODY, Absent, absent_nodes, without
 from crowbar.services.cards import keep_journals
 from crowbar.services.context import Context
 from crowbar.services.jobs import job_maker
-from crowbar.services.layout import lay_out, mixed, settle
+from crowbar.services.layout import lay_out, settle
 from crowbar.services.lock import deployment_lock
-from crowbar.services.wanted import choices_made, deployed, merged
+from crowbar.services.notes import choices_made, mixed
+from crowbar.services.wanted import deployed, merged
 from crowbar.store.model import RUNNING_STATES, Deployment, Health, NodeKind, Proposal, StepKind
 
 

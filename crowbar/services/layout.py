@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from crowbar.store.networks import Networks
 
 _ADMIN = "admin"
-_SHOWN = 3  # nodes that a note names
 
 
 @dataclass(frozen=True)
@@ -72,31 +71,6 @@ def lay_out(networks: Networks, catalog: Catalog, proposals: Mapping[str, Wanted
             hint="Networks are made by the cluster file's `networks`, or by crowbar networks set.",
         )
     return Layout(given, {node: frozenset(names) for node, names in freed.items()})
-
-
-def mixed(
-    catalog: Catalog, proposals: Mapping[str, WantedProposal], addresses: Mapping[str, Mapping[str, str]]
-) -> list[str]:
-    """What to tell of barclamps of which some nodes have an address in a network and others have not.
-
-    These are served in it by their admin addresses, which the others may not reach. ``addresses``: by node and network.
-    """
-    notes = []
-    for name, proposal in proposals.items():
-        nodes = dict.fromkeys(node for holders in proposal.elements.values() for node in holders if node in addresses)
-        for network in sorted({*catalog.get(name).networks} - {_ADMIN}):
-            without = [node for node in nodes if network not in addresses[node]]
-            if without and len(without) < len(nodes):
-                notes.append(
-                    f"{name}: {_some(without)} have no address in the network {network!r} and use their admin "
-                    f"addresses, which the nodes that have one must reach"
-                )
-    return notes
-
-
-def _some(nodes: Sequence[str]) -> str:
-    more = f" and {len(nodes) - _SHOWN} more" if len(nodes) > _SHOWN else ""
-    return ", ".join(nodes[:_SHOWN]) + more
 
 
 def settle(networks: Networks, layout: Layout) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from crowbar.catalog.attributes import complete
-from crowbar.catalog.choose import resolve
 from crowbar.catalog.model import Catalog, FactRef, NodeView, WantedProposal
 from crowbar.catalog.variables import Deployed
 from crowbar.errors import Fault, InputError
@@ -82,15 +80,3 @@ def known_facts(context: Context) -> tuple[FactRef, ...]:
         if spec is not None and spec.fact_of:
             refs.append(FactRef(owner, spec.fact_of, name, digest))
     return tuple(refs)
-
-
-def choices_made(catalog: Catalog, wanted: Deployed) -> list[str]:
-    """What was chosen where an attribute says `auto`: "web on n1: backend = local: ..."; each once."""
-    notes: dict[str, None] = {}
-    for name, proposal in wanted.proposals.items():
-        barclamp = catalog.get(name)
-        attributes = complete(barclamp, proposal.attributes)
-        for node in dict.fromkeys(node for nodes in proposal.elements.values() for node in nodes):
-            for note in resolve(barclamp, attributes, wanted.nodes[node].capabilities)[1]:
-                notes[f"{name} on {node}: {note}"] = None
-    return list(notes)
