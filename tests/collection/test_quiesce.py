@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.crowbar.node.plugins.module_utils import quiesce
 
+from .conftest import Run
+
 SERVICE = "[Service]\nExecStart=/bin/true\n"
 STARTED = f"{SERVICE}[Install]\nWantedBy=multi-user.target\n"
 
@@ -178,3 +180,14 @@ def test_the_command_line_names_what_it_masked(
 def test_a_program_that_fails_is_told_with_what_it_said(tmp_path: Path) -> None:
     with pytest.raises(quiesce.QuiesceError, match=r"(?s)sh -c failed with status 3:.*why"):
         quiesce.System().run("sh", "-c", "echo why; exit 3")
+
+
+@pytest.mark.parametrize(("absent", "said"), [(["a", "b"], ["installs a, b"]), ([], [])])
+def test_what_is_installed_is_told_before_it_is(
+    absent: list[str], said: list[str], run_module: Run, heard: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quiesce, "missing", lambda _system, _names: absent)
+    monkeypatch.setattr(quiesce, "unfinished", lambda _system: True)
+    monkeypatch.setattr(quiesce, "install", lambda _system, names, _keep: [f"{name}.service" for name in names])
+    assert run_module("packages", {"names": ["a", "b", "c"]})["changed"]
+    assert heard == said
