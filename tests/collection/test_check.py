@@ -105,3 +105,11 @@ def test_a_long_word_is_cut(run_module: Run, heard: list[str]) -> None:
     checks = [{"name": "it", "command": ["sh", "-c", "printf %05000d 0; false"], "timeout": 1}]
     assert run_module("check", {"checks": checks})["failed"]
     assert [len(text) for text in heard] == [300]
+
+
+def test_nothing_is_told_where_nothing_is_known_to_be_wrong(tmp_path: Path, run_module: Run, heard: list[str]) -> None:
+    there = tmp_path / "there"
+    threading.Timer(0.7, there.touch).start()
+    checks = [{"name": "it", "command": ["test", "-e", str(there)]}, {"name": "a slow one", "command": ["sleep", "2"]}]
+    assert not run_module("check", {"checks": checks}).get("failed")
+    assert heard == ["waits for it: status 1."]

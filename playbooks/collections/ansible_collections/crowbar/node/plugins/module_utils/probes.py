@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any
 
@@ -40,10 +40,10 @@ def run(checks: Sequence[Mapping[str, Any]], timeout: float) -> list[str]:
 def _tell(checks: Sequence[Mapping[str, Any]], seen: Sequence[str], following: Sequence[Future[None]]) -> None:
     """Until all have ended, tell what is waited for whenever that is something else."""
     before = ""
-    while wait(following, _TELL_EVERY, FIRST_EXCEPTION).not_done:
+    while wait(following, _TELL_EVERY).not_done:
         last_lines = [wrong.strip().rpartition("\n")[2] for wrong in seen]
         text = "; ".join(f"{title(check)}: {line}" for check, line in zip(checks, last_lines, strict=True) if line)
-        if text != before:
+        if text and text != before:
             progress.tell(f"waits for {text}")
         before = text
     for one in following:
