@@ -71,6 +71,8 @@ def changes(context: Context, proposals: Mapping[str, WantedProposal], packages:
     Raises EnvironmentFault, with all that is in the way: not root, another system than Debian 13 with systemd, too
     little space, a port that something else listens on.
     """
+    from crowbar.catalog.words import first_of
+
     roles = [
         role
         for name, proposal in proposals.items()
@@ -87,10 +89,10 @@ def changes(context: Context, proposals: Mapping[str, WantedProposal], packages:
             hint="crowbar deploy --single-node installs it in a container machine, and leaves this one as it is.",
         )
     units = sorted({unit for role in roles for unit in role.units})
-    more = f" and {len(packages) - _SHOWN_PACKAGES} more" if len(packages) > _SHOWN_PACKAGES else ""
+    some = first_of(packages, _SHOWN_PACKAGES)
     return [
         f"On this machine ({socket.gethostname()}), as root, Crowbar will:",
-        f"  install {len(packages)} Debian packages and what they need: {', '.join(packages[:_SHOWN_PACKAGES])}{more}",
+        f"  install {len(packages)} Debian packages and what they need: {some}",
         f"  write these services' configuration below /etc, and run {len(units)} units",
         f"  listen on the TCP ports {', '.join(map(str, sorted({port for role in roles for port in role.ports})))}",
         "  set the host name's entry in /etc/hosts, kernel settings, time synchronisation and the APT sources",

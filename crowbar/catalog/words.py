@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from crowbar.catalog.source import DataPath, kind_of
@@ -26,6 +26,12 @@ def nearest(name: str, names: Collection[str]) -> str:
     """` (did you mean 'x'?)` for the name most like this one, or nothing."""
     found = difflib.get_close_matches(name, list(names), n=1)
     return f" (did you mean {found[0]!r}?)" if found else ""
+
+
+def first_of(names: Sequence[str], most: int) -> str:
+    """The first so many names, and how many others there are: "n1, n2 and 5 more"."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def no_attribute(name: str, inside: str, known: Collection[str]) -> str:

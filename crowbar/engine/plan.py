@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from crowbar.catalog.model import Catalog
 from crowbar.catalog.variables import identity
+from crowbar.catalog.words import first_of
 from crowbar.engine.graph import Vertex, build_graph, type_elements
 from crowbar.engine.leaving import after_removals, removals
 from crowbar.engine.step import Inputs, PlannedStep
@@ -64,8 +65,7 @@ def _verdict(inputs: Inputs, applied: Applied | None, *, force: bool) -> tuple[b
 def _difference(old: Inputs, new: Inputs) -> str:
     """The names of the inputs that differ, the first few of them."""
     names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return (", ".join(names[:_SHOWN]) or "what it is made of") + more
+    return first_of(names, _SHOWN) or "what it is made of"
 
 
 def make_plan(

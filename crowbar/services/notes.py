@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from crowbar.catalog.attributes import complete
 from crowbar.catalog.choose import resolve
 from crowbar.catalog.model import Catalog, WantedProposal
 from crowbar.catalog.variables import Deployed
+from crowbar.catalog.words import first_of
 
 _ADMIN = "admin"
 _SHOWN = 3  # nodes that a note names
@@ -22,7 +23,7 @@ def choices_made(catalog: Catalog, wanted: Deployed) -> list[str]:
         for node in dict.fromkeys(node for nodes in proposal.elements.values() for node in nodes):
             for note in resolve(barclamp, attributes, wanted.nodes[node].capabilities)[1]:
                 made.setdefault((name, note), []).append(node)
-    return [f"{name} on {some_of(nodes)}: {note}" for (name, note), nodes in made.items()]
+    return [f"{name} on {first_of(nodes, _SHOWN)}: {note}" for (name, note), nodes in made.items()]
 
 
 def mixed(
@@ -39,13 +40,7 @@ def mixed(
             without = [node for node in nodes if network not in addresses[node]]
             if without and len(without) < len(nodes):
                 notes.append(
-                    f"{name}: {some_of(without)} have no address in the network {network!r} and use their admin "
-                    f"addresses, which the nodes that have one must reach"
+                    f"{name}: {first_of(without, _SHOWN)} have no address in the network {network!r} and use their "
+                    f"admin addresses, which the nodes that have one must reach"
                 )
     return notes
-
-
-def some_of(nodes: Sequence[str]) -> str:
-    """The first of them, and how many others there are."""
-    more = f" and {len(nodes) - _SHOWN} more" if len(nodes) > _SHOWN else ""
-    return ", ".join(nodes[:_SHOWN]) + more
